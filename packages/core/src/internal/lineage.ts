@@ -1,0 +1,190 @@
+/**
+ * Records who stands around a piece of running work: the deadlines it inherits, the call and
+ * task it belongs to, the permits its owners hold.
+ *
+ * The tree is made of `Node`s. A fiber finds its own node through its context (`Current`), so
+ * whatever is forked inside inherits its place in the tree. Nothing is ever removed from the
+ * tree: a node that is over says so with `ended`, and readers skip it. That keeps entering and
+ * leaving O(1) and lets a detached fiber outlive its owner without keeping it alive for others.
+ *
+ * ```
+ * root (simulator, optional) ─ deadline ─ call ─ task ─ permit ─ call ─ task …
+ * ```
+ */
+import * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import type { Reason } from "../Outcome.ts"
+
+export type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** What a fiber that is suspended in one of our primitives waits for. */
+export interface Wait {
+  /** Reads after "waits for", e.g. `a permit of limiter "db" (2 of 2 taken)`. */
+  readonly what: string
+  /** The fibers that can end this wait, when they are known, e.g. the permit holders. */
+  readonly holders: () => ReadonlyArray<AnyFiber>
+}
+
+/** Sees each suspension in one of our primitives. The simulator installs one; there is none in production. */
+export interface WaitObserver {
+  readonly onWait: (fiber: AnyFiber, wait: Wait) => void
+  readonly onResume: (fiber: AnyFiber, wait: Wait) => void
+}
+
+/** A call that can answer a deadline by itself, before what is around it is interrupted (law 10). */
+export interface Answerer {
+  readonly onDeadline: (deadline: DeadlineNode) => void
+}
+
+interface Base {
+  readonly parent: Node | undefined
+  readonly observer: WaitObserver | undefined
+  /** Set once: the work of this node is over and the node no longer counts. */
+  ended: boolean
+}
+
+export interface RootNode extends Base {
+  readonly kind: "root"
+}
+
+/** A running call: a gather, a map, a task group. */
+export interface CallNode extends Base {
+  readonly kind: "call"
+  readonly name: string | undefined
+}
+
+/** One task of a call. `reason` is why it was asked to stop, and is what work inside it reads. */
+export interface TaskNode extends Base, Answering {
+  readonly kind: "task"
+  name: string | undefined
+  index: number
+  reason: Reason | undefined
+  /** Gives the task's place to another task while this one waits for a member of its own call. */
+  readonly place: Place | undefined
+}
+
+/** A task's place under the bound of its call. */
+export interface Place {
+  /** Frees the place. */
+  readonly leave: () => void
+  /** Asks for it back; `resume` is called, perhaps at once, when it is ours again. Gives a function that withdraws the request. */
+  readonly enter: (resume: () => void) => () => void
+}
+
+export interface DeadlineNode extends Base, Answering {
+  readonly kind: "deadline"
+  /** The instant on the timeline of `clock.ts`, in milliseconds. Moves when it is extended. */
+  at: number
+  /** Calls to tell when the instant comes, outer before inner. */
+  readonly listeners: Set<Answerer>
+}
+
+/** A held permit (or several) of a limiter: one seat that may be lent to one descendant at a time. */
+export interface PermitNode extends Base {
+  readonly kind: "permit"
+  readonly fiber: AnyFiber
+  /** How many waits in our own primitives the holder is in right now: above 0 the seat may be lent. */
+  waits: number
+  /** Called when `waits` leaves 0 and when it returns to 0. */
+  readonly onWaits: (waiting: boolean) => void
+}
+
+export type Node = RootNode | CallNode | TaskNode | DeadlineNode | PermitNode
+
+/** What a deadline must know of the work below it. */
+export interface Answering {
+  /** Calls below that can answer with a partial result and have not answered yet. */
+  answering: number
+  /** Called when `answering` returns to 0, if somebody waits for that. */
+  onAnswered: (() => void) | undefined
+}
+
+/** The place of the running fiber in the tree. */
+export const Current: Context.Reference<Node | undefined> = Context.Reference<Node | undefined>("@skein/core/Lineage", {
+  defaultValue: () => undefined
+})
+
+export const current = (fiber: AnyFiber): Node | undefined => Context.get(fiber.context, Current)
+
+/** The nearest task at or above `node`, however deep inside calls and permits. */
+export const taskOf = (node: Node | undefined): TaskNode | undefined => {
+  for (let n = node; n !== undefined; n = n.parent) if (n.kind === "task") return n
+  return undefined
+}
+
+/** Whether `node` lies below `ancestor`. */
+export const isInside = (node: Node | undefined, ancestor: Node): boolean => {
+  for (let n = node; n !== undefined; n = n.parent) if (n === ancestor) return true
+  return false
+}
+
+/** The earliest deadline that binds `node`, in milliseconds; `Infinity` if none does. */
+export const deadlineOf = (node: Node | undefined): number => {
+  let at = Infinity
+  for (let n = node; n !== undefined; n = n.parent) {
+    if (n.kind === "deadline" && !n.ended && n.at < at) at = n.at
+  }
+  return at
+}
+
+/** Why the work at `node` was asked to stop from outside, as far as our own owners know. */
+export const reasonOf = (node: Node | undefined): Reason | undefined => {
+  for (let n = node; n !== undefined; n = n.parent) if (n.kind === "task" && n.reason !== undefined) return n.reason
+  return undefined
+}
+
+/**
+ * Announces a call that can answer deadlines by itself. The function it gives says that the call has
+ * answered; it may be called more than once and counts once.
+ *
+ * Outer calls register before inner ones, and a deadline tells its listeners in that order: an outer call has marked its tasks
+ * before an inner call of one of them can answer and let that task run on.
+ */
+export const registerAnswerer = (node: Node | undefined, answerer: Answerer): () => void => {
+  if (node === undefined) return noop
+  for (let n: Node | undefined = node; n !== undefined; n = n.parent) {
+    if (n.kind === "deadline") {
+      n.answering++
+      n.listeners.add(answerer)
+    } else if (n.kind === "task") n.answering++
+  }
+  let answered = false
+  return () => {
+    if (answered) return
+    answered = true
+    for (let n: Node | undefined = node; n !== undefined; n = n.parent) {
+      if (n.kind === "deadline") n.listeners.delete(answerer)
+      if (n.kind !== "deadline" && n.kind !== "task") continue
+      n.answering--
+      if (n.answering === 0 && n.onAnswered !== undefined) {
+        const onAnswered = n.onAnswered
+        n.onAnswered = undefined
+        onAnswered()
+      }
+    }
+  }
+}
+
+/**
+ * Marks that `fiber` waits in one of our primitives for work that may need what `fiber` itself holds: its permits become
+ * lendable. The function it gives ends the mark.
+ */
+export const enterWait = (fiber: AnyFiber, node: Node | undefined, wait: Wait): () => void => {
+  if (node === undefined) return noop
+  const observer = node.observer
+  observer?.onWait(fiber, wait)
+  let lendable: Array<PermitNode> | undefined
+  for (let n: Node | undefined = node; n !== undefined && n.kind !== "task"; n = n.parent) {
+    if (n.kind === "permit" && !n.ended && n.fiber === fiber) (lendable ??= []).push(n)
+  }
+  if (lendable !== undefined) for (const n of lendable) if (n.waits++ === 0) n.onWaits(true)
+  let over = false
+  return () => {
+    if (over) return
+    over = true
+    observer?.onResume(fiber, wait)
+    if (lendable !== undefined) for (const n of lendable) if (--n.waits === 0) n.onWaits(false)
+  }
+}
+
+const noop = (): void => {}

@@ -1,0 +1,173 @@
+/**
+ * Keeps any number of instants behind one sleeping fiber per clock.
+ *
+ * An `Effect.timeout` a task costs five times the task (its race, its fiber, its timer); an entry in a heap costs a comparison.
+ * The sleeping fiber goes through the `Clock` and the scheduler of whoever needs it, so virtual clocks work, and it is interrupted as
+ * soon as no entry is left: nothing of ours keeps a process alive.
+ *
+ * **Ties.** Work that ends at the very instant of its deadline wins (law 9). So a due entry does not fire in the turn in which
+ * the sleep ends, but after the other timers of that instant and one drain of what they woke: two passes through the scheduler at a
+ * priority behind all ordinary work. The simulator runs higher numbers only when nothing lower is runnable; Node's immediates run after all due timers.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
+import { clockOf, type Now, nowOf } from "./clock.ts"
+import type { AnyFiber } from "./lineage.ts"
+
+/** The priority at which due timers fire; the runtime's own work has 0. */
+export const afterOrdinaryWork = 1_000
+
+export interface Entry {
+  at: number
+  readonly fire: () => void
+  /** Position in the heap, -1 when not in it. */
+  position: number
+}
+
+export class Timers {
+  readonly now: Now
+  private readonly clock: Clock.Clock
+  private readonly context: Context.Context<never>
+  private readonly heap: Array<Entry> = []
+  private sleeper: Fiber.Fiber<void> | undefined
+  private wakesAt = Infinity
+
+  constructor(clock: Clock.Clock, scheduler: Scheduler.Scheduler) {
+    this.clock = clock
+    this.now = nowOf(clock)
+    this.context = Context.make(Clock.Clock, clock).pipe(Context.add(Scheduler.Scheduler, scheduler)) as Context.Context<never>
+  }
+
+  /** Calls `fire` at `at` (milliseconds on the clock's timeline), never before and never inside this call. */
+  add(at: number, fire: () => void): Entry {
+    const entry: Entry = { at, fire, position: -1 }
+    if (at < Infinity) this.insert(entry)
+    return entry
+  }
+
+  /** Moves an entry, whether it is waiting, has fired or was cancelled. */
+  move(entry: Entry, at: number): void {
+    this.remove(entry)
+    entry.at = at
+    if (at < Infinity) this.insert(entry)
+    else this.settle()
+  }
+
+  cancel(entry: Entry): void {
+    // The instant says it too: an entry that is due in the same turn has left the heap already.
+    entry.at = Infinity
+    this.remove(entry)
+    this.settle()
+  }
+
+  private insert(entry: Entry): void {
+    entry.position = this.heap.length
+    this.heap.push(entry)
+    this.up(entry)
+    if (this.heap[0]!.at < this.wakesAt) this.arm()
+  }
+
+  private remove(entry: Entry): void {
+    const { position } = entry
+    if (position < 0) return
+    entry.position = -1
+    const last = this.heap.pop()!
+    if (last === entry) return
+    this.heap[position] = last
+    last.position = position
+    this.down(last)
+    this.up(last)
+  }
+
+  /** An empty heap gives its timer back; a later first entry keeps the earlier alarm, which then only arms again. */
+  private settle(): void {
+    if (this.heap.length > 0 || this.sleeper === undefined) return
+    const sleeper = this.sleeper
+    this.sleeper = undefined
+    this.wakesAt = Infinity
+    sleeper.interruptUnsafe()
+  }
+
+  private arm(): void {
+    const previous = this.sleeper
+    this.sleeper = undefined
+    previous?.interruptUnsafe()
+    const at = this.heap[0]!.at
+    this.wakesAt = at
+    const sleeper: Fiber.Fiber<void> = Effect.runForkWith(this.context)(
+      Effect.suspend(() => Effect.andThen(this.clock.sleep(Duration.millis(Math.max(0, at - this.now()))), twoDrains))
+    )
+    this.sleeper = sleeper
+    sleeper.addObserver(() => {
+      if (this.sleeper !== sleeper) return
+      this.sleeper = undefined
+      this.wakesAt = Infinity
+      this.fireDue()
+    })
+  }
+
+  private fireDue(): void {
+    // Entries added by what fires wait for the next alarm, so a callback cannot keep this loop alive. Half a microsecond of
+    // tolerance absorbs the rounding between the clock's nanoseconds and our milliseconds.
+    const now = this.now() + 0.0005
+    const due: Array<Entry> = []
+    while (this.heap.length > 0 && this.heap[0]!.at <= now) {
+      const entry = this.heap[0]!
+      this.remove(entry)
+      due.push(entry)
+    }
+    if (this.heap.length > 0 && this.heap[0]!.at < this.wakesAt) this.arm()
+    for (const entry of due) if (entry.position < 0 && entry.at <= now) entry.fire()
+  }
+
+  private up(entry: Entry): void {
+    const { heap } = this
+    let i = entry.position
+    while (i > 0) {
+      const p = (i - 1) >> 1
+      const parent = heap[p]!
+      if (parent.at <= entry.at) break
+      heap[i] = parent
+      parent.position = i
+      i = p
+    }
+    heap[i] = entry
+    entry.position = i
+  }
+
+  private down(entry: Entry): void {
+    const { heap } = this
+    let i = entry.position
+    for (;;) {
+      let c = 2 * i + 1
+      if (c >= heap.length) break
+      if (c + 1 < heap.length && heap[c + 1]!.at < heap[c]!.at) c++
+      const child = heap[c]!
+      if (child.at >= entry.at) break
+      heap[i] = child
+      child.position = i
+      i = c
+    }
+    heap[i] = entry
+    entry.position = i
+  }
+}
+
+const twoDrains = Effect.andThen(Effect.yieldNowWith(afterOrdinaryWork), Effect.yieldNowWith(afterOrdinaryWork))
+
+const byScheduler = new WeakMap<object, WeakMap<object, Timers>>()
+
+/** The timers that belong to the clock and the scheduler of `fiber`. */
+export const timersOf = (fiber: AnyFiber): Timers => {
+  const { scheduler } = fiber.cache
+  let byClock = byScheduler.get(scheduler)
+  if (byClock === undefined) byScheduler.set(scheduler, byClock = new WeakMap())
+  const clock = clockOf(fiber)
+  let timers = byClock.get(clock)
+  if (timers === undefined) byClock.set(clock, timers = new Timers(clock, scheduler))
+  return timers
+}
