@@ -33,6 +33,7 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 
 /**
@@ -68,6 +69,7 @@ export type Limit = "task" | "attempt" | "queue" | "call" | "deadline"
  * | `SiblingFailed` | another task failed and the policy is to stop the rest |
  * | `CallerInterrupted` | the fiber that owns the call was interrupted |
  * | `CallTimeout` | the call's own `timeout` was over |
+ * | `TaskTimeout` | the task's own time limit was over |
  * | `DeadlineReached` | a deadline around the call was reached (`at`: ms since the epoch) |
  * | `QueueTimeout` | it waited longer for its turn than its queue limit |
  * | `Requested` | somebody called `cancel(value)` |
@@ -85,6 +87,7 @@ export interface Reason {
     | "SiblingFailed"
     | "CallerInterrupted"
     | "CallTimeout"
+    | "TaskTimeout"
     | "DeadlineReached"
     | "QueueTimeout"
     | "Requested"
@@ -99,7 +102,7 @@ export interface Reason {
   readonly name?: string | undefined
   /** `DeadlineReached`: the instant, in milliseconds since the Unix epoch. */
   readonly at?: number | undefined
-  /** `CallTimeout`, `QueueTimeout`: the limit. */
+  /** `CallTimeout`, `TaskTimeout`, `QueueTimeout`: the limit. */
   readonly after?: Duration.Duration | undefined
   /** `Requested`, `Aborted`: what was given as the reason, as it was given. */
   readonly value?: unknown
@@ -129,28 +132,60 @@ export interface Info {
   readonly endedAt?: number | undefined
   /** It had not ended when the grace was over. Its outcome stays as it is; its real end is reported by the owner's `abandoned` list. */
   readonly abandoned?: boolean | undefined
+  /** An instant before all others, shared by many outcomes; their instants are kept relative to it. */
+  readonly origin?: number | undefined
 }
 
 const none: ReadonlyArray<never> = []
+const never = -1
 
+/**
+ * Instants are kept as whole microseconds since `origin`: small integers live inside the object, while each double would be an object of its own, and
+ * 100,000 outcomes are kept at once. For the same reason what is rarely used shares one field.
+ */
 abstract class Base {
   readonly index: number
   readonly name: string | undefined
-  readonly attempts: number
-  readonly attemptCauses: ReadonlyArray<Cause.Cause<unknown>>
-  readonly queuedAt: number | undefined
-  readonly startedAt: number | undefined
-  readonly endedAt: number | undefined
-  readonly abandoned: boolean
+  private readonly origin: number
+  private readonly queued: number
+  private readonly started: number
+  private readonly ended: number
+  private readonly rare: Rare
   constructor(info: Info) {
+    const origin = info.origin ?? info.queuedAt ?? info.startedAt ?? info.endedAt ?? 0
     this.index = info.index
     this.name = info.name
-    this.attempts = info.attempts
-    this.attemptCauses = info.attemptCauses ?? none
-    this.queuedAt = info.queuedAt
-    this.startedAt = info.startedAt
-    this.endedAt = info.endedAt
-    this.abandoned = info.abandoned === true
+    this.origin = origin
+    this.queued = info.queuedAt === undefined ? never : toMicros(info.queuedAt - origin)
+    this.started = info.startedAt === undefined ? never : toMicros(info.startedAt - origin)
+    this.ended = info.endedAt === undefined ? never : toMicros(info.endedAt - origin)
+    this.rare = info.attemptCauses === undefined && info.abandoned !== true && info.attempts <= 1
+      ? info.attempts === 1 ? once : notAtAll
+      : { attempts: info.attempts, attemptCauses: info.attemptCauses ?? none, abandoned: info.abandoned === true }
+  }
+  /** How many times it was started: 0 if never, more than 1 after retries. */
+  get attempts(): number {
+    return this.rare.attempts
+  }
+  /** Why the attempts before the last one ended, oldest first; the last 16. */
+  get attemptCauses(): ReadonlyArray<Cause.Cause<unknown>> {
+    return this.rare.attemptCauses
+  }
+  /** It had not ended when the grace was over. */
+  get abandoned(): boolean {
+    return this.rare.abandoned
+  }
+  /** When it was handed over, in milliseconds since the Unix epoch. */
+  get queuedAt(): number | undefined {
+    return this.queued === never ? undefined : this.origin + this.queued / 1000
+  }
+  /** When its first attempt started, in milliseconds since the Unix epoch. */
+  get startedAt(): number | undefined {
+    return this.started === never ? undefined : this.origin + this.started / 1000
+  }
+  /** When its last attempt ended, in milliseconds since the Unix epoch. */
+  get endedAt(): number | undefined {
+    return this.ended === never ? undefined : this.origin + this.ended / 1000
   }
   /** How long it waited before its first attempt, or until it was given up; `undefined` where that is unknown. */
   get queuedFor(): Duration.Duration | undefined {
@@ -160,7 +195,33 @@ abstract class Base {
   get ranFor(): Duration.Duration | undefined {
     return between(this.startedAt, this.endedAt)
   }
+  toJSON(): object {
+    const { attempts, endedAt, index, name, queuedAt, startedAt } = this
+    const { _tag, cause, late, limit, reason, value } = this as {
+      readonly _tag?: string
+      readonly value?: unknown
+      readonly late?: boolean
+      readonly cause?: unknown
+      readonly limit?: string
+      readonly reason?: unknown
+    }
+    const abandoned = this.abandoned ? true : undefined
+    return { _tag, index, name, value, late, limit, reason, cause, attempts, queuedAt, startedAt, endedAt, abandoned }
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): object {
+    return Object.fromEntries(Object.entries(this.toJSON()).filter(([_, value]) => value !== undefined))
+  }
 }
+
+interface Rare {
+  readonly attempts: number
+  readonly attemptCauses: ReadonlyArray<Cause.Cause<unknown>>
+  readonly abandoned: boolean
+}
+const once: Rare = { attempts: 1, attemptCauses: none, abandoned: false }
+const notAtAll: Rare = { attempts: 0, attemptCauses: none, abandoned: false }
+
+const toMicros = (millis: number): number => Math.max(0, Math.round(millis * 1000))
 
 const between = (from: number | undefined, to: number | undefined): Duration.Duration | undefined =>
   from === undefined || to === undefined ? undefined : Duration.millis(Math.max(0, to - from))
@@ -308,6 +369,30 @@ export const isCompleted = <A, E>(self: Outcome<A, E>): self is Completed<A> => 
 export const cause = <A, E>(self: Outcome<A, E>): Cause.Cause<E> | undefined =>
   self._tag === "Completed" || self._tag === "NotStarted" ? undefined : self.cause
 
+const ReasonKey = Context.Reference<Reason | undefined>("@skein/core/Outcome/reason", { defaultValue: () => undefined })
+
+/**
+ * Gives the annotations to interrupt a fiber with, so that its cleanup can ask why.
+ *
+ * @category causes
+ * @since 0.1.0
+ */
+export const annotations = (reason: Reason): Context.Context<never> => Context.make(ReasonKey, reason) as Context.Context<never>
+
+/**
+ * Reads from a cause why a task was asked to stop; `undefined` if the cause does not say. Use it in a finalizer, where the outcome does not exist yet.
+ *
+ * @category causes
+ * @since 0.1.0
+ */
+export const reasonFromCause = (cause: Cause.Cause<unknown>): Reason | undefined => {
+  for (const reason of cause.reasons) {
+    const found = reason.annotations.get(ReasonKey.key)
+    if (found !== undefined) return found as Reason
+  }
+  return undefined
+}
+
 /**
  * Writes a reason chain on one line, the nearest link first, links separated by ` ← `.
  *
@@ -337,6 +422,8 @@ const formatLink = (reason: Reason): string => {
       return "caller interrupted"
     case "CallTimeout":
       return `call timed out${afterText(reason.after)}`
+    case "TaskTimeout":
+      return `task timed out${afterText(reason.after)}`
     case "DeadlineReached":
       return reason.at === undefined || !Number.isFinite(reason.at)
         ? "deadline reached"

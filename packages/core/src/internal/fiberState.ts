@@ -5,8 +5,8 @@
  * the region's result, even if nothing of the task was left to run: the value of a payment that went through is gone. Law 9 wants it kept.
  *
  * `interrupt` therefore hides the pending interruption from one reader: the frame that leaves the uninterruptible region when that frame is the last
- * of the task. Anything the task still had to do meets the interruption as usual. This reads three fields of the runtime's fiber
- * that are not in its public type (`interruptible`, `_stack`, `_interruptedCause`). Where they are missing the fiber is interrupted plainly, and the one
+ * of the task. Anything the task still had to do meets the interruption as usual. This reads fields of the runtime's fiber
+ * that are not in its public type (`interruptible`, `_stack`, `_interruptedCause`, `_children`). Where they are missing the fiber is interrupted plainly, and the one
  * thing lost is the late value; `fiberState.test.ts` fails if a new version of Effect renames them.
  *
  * Not chosen: a scheduler that interrupts at the first interruptible step (a `provide` inside the task puts the old scheduler back, and then
@@ -19,24 +19,16 @@ import type { AnyFiber } from "./lineage.ts"
 interface RuntimeFiber {
   readonly interruptible?: boolean
   readonly _stack?: ReadonlyArray<unknown>
+  readonly _children?: ReadonlySet<unknown> | undefined
   _interruptedCause?: Cause.Cause<never> | undefined
 }
 
 /**
- * Interrupts `fiber`, whose task started with `frame` on top of the stack (`undefined`: the task is the whole fiber). If the task ends inside an
- * uninterruptible region, its own exit reaches `frame`.
+ * Interrupts `fiber`, whose task started when its stack was `base` deep. If the task ends inside an uninterruptible region, its own exit is kept.
  */
-export const interrupt = (
-  fiber: AnyFiber,
-  by: number,
-  frame?: unknown,
-  annotations?: Context.Context<never>
-): void => {
+export const interrupt = (fiber: AnyFiber, by: number, base: number, annotations?: Context.Context<never>): void => {
   const runtime = fiber as unknown as RuntimeFiber
-  if (runtime.interruptible === false && Array.isArray(runtime._stack) && "_interruptedCause" in runtime) {
-    const base = frame === undefined ? 0 : runtime._stack.lastIndexOf(frame) + 1
-    if (base > 0 || frame === undefined) hideAtTheEnd(runtime, base)
-  }
+  if (runtime.interruptible === false && Array.isArray(runtime._stack) && "_interruptedCause" in runtime) hideAtTheEnd(runtime, base)
   fiber.interruptUnsafe(by, annotations)
 }
 
@@ -54,5 +46,11 @@ const hideAtTheEnd = (fiber: RuntimeFiber, base: number): void => {
   })
 }
 
-/** Whether the fiber is inside a region that cannot be interrupted, as far as can be seen. */
-export const isUninterruptible = (fiber: AnyFiber): boolean => (fiber as unknown as RuntimeFiber).interruptible === false
+/** How deep the stack of a running fiber is. */
+export const depth = (fiber: AnyFiber): number => (fiber as unknown as RuntimeFiber)._stack?.length ?? 0
+
+/** Whether a fiber has forked children that live: the runtime interrupts and awaits them when the fiber ends. */
+export const hasChildren = (fiber: AnyFiber): boolean => {
+  const children = (fiber as unknown as RuntimeFiber)._children
+  return children !== undefined && children.size > 0
+}

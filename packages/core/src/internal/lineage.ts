@@ -33,7 +33,7 @@ export interface WaitObserver {
 
 /** A call that can answer a deadline by itself, before what is around it is interrupted (law 10). */
 export interface Answerer {
-  readonly onDeadline: (deadline: DeadlineNode) => void
+  readonly onDeadline: (node: LimitNode) => void
 }
 
 interface Base {
@@ -53,8 +53,8 @@ export interface CallNode extends Base {
   readonly name: string | undefined
 }
 
-/** One task of a call. `reason` is why it was asked to stop, and is what work inside it reads. */
-export interface TaskNode extends Base, Answering {
+/** One task of a call. `reason` is why it was asked to stop, and is what work inside it reads; `at` is its own time limit. */
+export interface TaskNode extends Base, Limited {
   readonly kind: "task"
   name: string | undefined
   index: number
@@ -71,12 +71,8 @@ export interface Place {
   readonly enter: (resume: () => void) => () => void
 }
 
-export interface DeadlineNode extends Base, Answering {
+export interface DeadlineNode extends Base, Limited {
   readonly kind: "deadline"
-  /** The instant on the timeline of `clock.ts`, in milliseconds. Moves when it is extended. */
-  at: number
-  /** Calls to tell when the instant comes, outer before inner. */
-  readonly listeners: Set<Answerer>
 }
 
 /** A held permit (or several) of a limiter: one seat that may be lent to one descendant at a time. */
@@ -90,14 +86,27 @@ export interface PermitNode extends Base {
 }
 
 export type Node = RootNode | CallNode | TaskNode | DeadlineNode | PermitNode
+export type LimitNode = TaskNode | DeadlineNode
 
-/** What a deadline must know of the work below it. */
-export interface Answering {
+/** An instant that binds the work below, and what must be known of that work when the instant comes. */
+export interface Limited {
+  /** The instant on the timeline of `clock.ts`, in milliseconds; `Infinity` for none. Moves when it is extended. */
+  at: number
+  /** Sets another instant, timer included; absent where the owner keeps no timer for it. */
+  move: ((at: number) => void) | undefined
+  /** Calls to tell when the instant comes, outer before inner; made when the first one comes. */
+  listeners: Set<Answerer> | undefined
   /** Calls below that can answer with a partial result and have not answered yet. */
   answering: number
   /** Called when `answering` returns to 0, if somebody waits for that. */
   onAnswered: (() => void) | undefined
 }
+
+/**
+ * How long the code that follows a partial answer may run before it is interrupted, in milliseconds. With none, a deadline around `gather.pipe(Effect.map(report))` would still lose
+ * the report; without a bound it would be no deadline.
+ */
+export const afterAnswer = 1_000
 
 /** The place of the running fiber in the tree. */
 export const Current: Context.Reference<Node | undefined> = Context.Reference<Node | undefined>("@skein/core/Lineage", {
@@ -122,7 +131,7 @@ export const isInside = (node: Node | undefined, ancestor: Node): boolean => {
 export const deadlineOf = (node: Node | undefined): number => {
   let at = Infinity
   for (let n = node; n !== undefined; n = n.parent) {
-    if (n.kind === "deadline" && !n.ended && n.at < at) at = n.at
+    if ((n.kind === "deadline" || n.kind === "task") && !n.ended && n.at < at) at = n.at
   }
   return at
 }
@@ -143,18 +152,17 @@ export const reasonOf = (node: Node | undefined): Reason | undefined => {
 export const registerAnswerer = (node: Node | undefined, answerer: Answerer): () => void => {
   if (node === undefined) return noop
   for (let n: Node | undefined = node; n !== undefined; n = n.parent) {
-    if (n.kind === "deadline") {
-      n.answering++
-      n.listeners.add(answerer)
-    } else if (n.kind === "task") n.answering++
+    if (n.kind !== "deadline" && n.kind !== "task") continue
+    n.answering++
+    ;(n.listeners ??= new Set()).add(answerer)
   }
   let answered = false
   return () => {
     if (answered) return
     answered = true
     for (let n: Node | undefined = node; n !== undefined; n = n.parent) {
-      if (n.kind === "deadline") n.listeners.delete(answerer)
       if (n.kind !== "deadline" && n.kind !== "task") continue
+      n.listeners!.delete(answerer)
       n.answering--
       if (n.answering === 0 && n.onAnswered !== undefined) {
         const onAnswered = n.onAnswered
@@ -163,6 +171,12 @@ export const registerAnswerer = (node: Node | undefined, answerer: Answerer): ()
       }
     }
   }
+}
+
+/** Tells the calls below that the instant of `node` has come, outer before inner. */
+export const announce = (node: LimitNode): void => {
+  if (node.listeners === undefined) return
+  for (const listener of [...node.listeners]) listener.onDeadline(node)
 }
 
 /**

@@ -1,0 +1,206 @@
+/**
+ * Holds what a limiter knows: its counters, its four lines, its holders, and one `Ticket` per request.
+ *
+ * Data only: who may go in is decided in `limiterAdmission.ts`, seats are lent in `limiterLending.ts`, cycles are found in `waitGraph.ts`, and
+ * `limiterRequest.ts` is the way in and out.
+ *
+ * ```
+ *          request                    admitted, or a seat is lent            release
+ *   idle ──────────▶ waiting ─────────────────────────────────────▶ granted ─────────▶ released
+ *     │ admitted at once │ time limit, cycle, resize                              ▲
+ *     │                  ├────────────────▶ refused                               │
+ *     │                  └─ release (the waiter was interrupted) ─────────────────┤
+ *     └───────────────────────────────────────────────────────────────────────────┘
+ * ```
+ *
+ * **Accounting.** `used` is the sum of `own` over all granted tickets and waiting ones that hold a part already, and of the loans that are
+ * `counted`. Ownership moves when a permit is released, not when its next owner wakes: nobody can slip in between.
+ */
+import type { AnyFiber, Node, PermitNode, Wait, WaitObserver } from "./lineage.ts"
+import type { Entry, Timers } from "./timers.ts"
+
+export type State = "idle" | "waiting" | "granted" | "refused" | "released"
+
+/** Lines in the order in which they are served. `front` is for what a holder asks on top of the seat it has. */
+export const front = 0
+export const levels = { high: 1, normal: 2, low: 3 } as const
+
+/** A doubly linked list through `prev` and `next`; a ticket is in at most one: a line while it waits, the holders afterwards. */
+export class TicketList {
+  head: Ticket | undefined = undefined
+  tail: Ticket | undefined = undefined
+
+  append(ticket: Ticket): void {
+    const { tail } = this
+    ticket.prev = tail
+    if (tail === undefined) this.head = ticket
+    else tail.next = ticket
+    this.tail = ticket
+  }
+
+  remove(ticket: Ticket): void {
+    const { next, prev } = ticket
+    if (prev === undefined) this.head = next
+    else prev.next = next
+    if (next === undefined) this.tail = prev
+    else next.prev = prev
+    ticket.prev = ticket.next = undefined
+  }
+}
+
+/** What a seat knows of its descendants that ask for the same limiter, or wait for any. Made when the first one comes. */
+export interface Nest {
+  /** The one descendant that the seat is lent to. */
+  borrower: Ticket | undefined
+  /** The holder goes on while its seat is lent: the loan counts as permits of its own until it is back. */
+  counted: boolean
+  /** Ends the watch over the holder's fiber. */
+  unwatch: (() => void) | undefined
+  /** Waiting descendants that could use the seat, first come first. They stand in an ordinary line too. */
+  readonly candidates: Set<Ticket>
+  /** Those of them that some fiber awaits, as far as could be seen. */
+  readonly awaited: Set<Ticket>
+  /** All waiting descendants, whatever limiter they wait for: the edges of the wait graph. */
+  readonly below: Set<Ticket>
+}
+
+/** Waiting tickets of one clock, oldest first. Their limits are equal, so the oldest is the next to run out: one timer, O(1) each. */
+export interface Ages {
+  readonly timers: Timers
+  readonly entry: Entry
+  readonly tickets: Set<Ticket>
+}
+
+export class LimiterCore {
+  readonly name: string | undefined
+  permits: number
+  used = 0
+  peak = 0
+  paused = false
+  waiting = 0
+  abandoned = 0
+  /** Waiting requests for more than one permit: a shrinking `resize` looks at the lines only if there are any. */
+  heavy = 0
+  readonly lines: readonly [TicketList, TicketList, TicketList, TicketList] = [
+    new TicketList(),
+    new TicketList(),
+    new TicketList(),
+    new TicketList()
+  ]
+  readonly holders = new TicketList()
+  /** The most that may wait before a request is refused; `Infinity` unless the policy is to refuse. */
+  readonly maxWaiting: number
+  /** The most milliseconds that a request may wait. */
+  readonly maxWait: number
+  readonly ages = new Map<Timers, Ages>()
+
+  // The fibers to wake, through `Ticket.wakeNext`, and the scheduler that is going to do it.
+  wakeHead: Ticket | undefined = undefined
+  wakeTail: Ticket | undefined = undefined
+  wakingOn: object | undefined = undefined
+
+  // The limiter's part of the wait graph: holders with waiting descendants, and how many of those wait for which limiter.
+  readonly blocked = new Set<Ticket>()
+  readonly edges = new Map<LimiterCore, number>()
+
+  constructor(name: string | undefined, permits: number, maxWaiting: number, maxWait: number) {
+    this.name = name
+    this.permits = permits
+    this.maxWaiting = maxWaiting
+    this.maxWait = maxWait
+  }
+}
+
+/** Told by lineage when a holder begins and ends a wait; filled in by `limiterLending.ts`, so that data does not depend on behaviour. */
+export const hooks: { onSeatWaits: (seat: Ticket, waiting: boolean) => void } = { onSeatWaits: () => {} }
+
+/** One request, and while it is granted the seat (`PermitNode`) that its work finds in its lineage. */
+export class Ticket implements PermitNode {
+  readonly kind = "permit"
+  readonly parent: Node | undefined
+  readonly observer: WaitObserver | undefined
+  ended = false
+  waits = 0
+  /** The holder. Until an engine says who that is, the fiber that asked. */
+  fiber: AnyFiber
+
+  readonly core: LimiterCore
+  readonly weight: number
+  readonly level: 1 | 2 | 3
+  readonly name: string | undefined
+  /** Asked by the fiber that is going to hold it: waits of that fiber are waits of the holder. Not so for an engine's tasks. */
+  readonly ownFiber: boolean
+  /** Called later, by the scheduler, when the ticket is no longer waiting. */
+  onSettled: (ticket: Ticket) => void
+  state: State = "idle"
+  /** Why it was refused. */
+  error: unknown = undefined
+
+  /** Permits of the limiter that are counted for this ticket. */
+  own = 0
+  /** Permits it still needs from the limiter while it waits. */
+  need: number
+  /** What descendants may borrow: the weight, more while the holder's fiber has asked for more. */
+  size: number
+
+  prev: Ticket | undefined = undefined
+  next: Ticket | undefined = undefined
+  wakeNext: Ticket | undefined = undefined
+  line: TicketList | undefined = undefined
+  wait: Wait | undefined = undefined
+
+  /** The seat it borrows from, and how much; or, with `extra`, the seat of the same fiber that it makes larger. */
+  seat: Ticket | undefined = undefined
+  borrowed = 0
+  extra = false
+  candidateOf: Ticket | undefined = undefined
+  unwatch: (() => void) | undefined = undefined
+  nest: Nest | undefined = undefined
+  /** Seats of all limiters at or above it when it began to wait. */
+  held: ReadonlyArray<Ticket> | undefined = undefined
+  ages: Ages | undefined = undefined
+  expires = Infinity
+  isAbandoned = false
+
+  constructor(
+    core: LimiterCore,
+    fiber: AnyFiber,
+    parent: Node | undefined,
+    weight: number,
+    level: 1 | 2 | 3,
+    name: string | undefined,
+    ownFiber: boolean,
+    onSettled: (ticket: Ticket) => void
+  ) {
+    this.core = core
+    this.fiber = fiber
+    this.parent = parent
+    this.observer = parent === undefined ? undefined : parent.observer
+    this.weight = this.need = this.size = weight
+    this.level = level
+    this.name = name
+    this.ownFiber = ownFiber
+    this.onSettled = onSettled
+  }
+
+  onWaits(waiting: boolean): void {
+    hooks.onSeatWaits(this, waiting)
+  }
+}
+
+export const nestOf = (seat: Ticket): Nest =>
+  seat.nest ??= {
+    borrower: undefined,
+    counted: false,
+    unwatch: undefined,
+    candidates: new Set(),
+    awaited: new Set(),
+    below: new Set()
+  }
+
+/** The seats at or above `node` that are still held, nearest first. */
+export const seatsAbove = (node: Node | undefined): ReadonlyArray<Ticket> | undefined => {
+  let seats: Array<Ticket> | undefined
+  for (let n = node; n !== undefined; n = n.parent) if (n.kind === "permit" && !n.ended) (seats ??= []).push(n as Ticket)
+  return seats
+}

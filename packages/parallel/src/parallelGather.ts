@@ -1,0 +1,97 @@
+/**
+ * Runs a collection of effects, a bounded number at once, and gives one outcome for each in the shape of the input.
+ *
+ * It is `parallelMap` for effects that are already at hand: the call owns its fibers in the same way, and takes the same options. A tuple gives a tuple of outcomes, a record gives a record with the same
+ * keys (which name the tasks), any other iterable an array.
+ *
+ * **Example** (Asking three services at once)
+ *
+ * ```ts
+ * import { parallelGather } from "@skein/parallel"
+ * import * as Effect from "effect/Effect"
+ *
+ * const result = await Effect.runPromise(
+ *   parallelGather({
+ *     user: Effect.succeed("ada"),
+ *     orders: Effect.fail("orders are down"),
+ *     news: Effect.never
+ *   }, { timeout: "10 millis" })
+ * )
+ * const { news, orders, user } = result.outcomes
+ * console.log(user.status, orders.status, news.status) // => completed failed timeout
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as GatherResult from "@skein/core/GatherResult"
+import type * as Outcome from "@skein/core/Outcome"
+import * as TaskPump from "@skein/core/TaskPump"
+import * as Effect from "effect/Effect"
+import * as gather from "./internal/gather.ts"
+import type { GatherTimeout, Options } from "./Options.ts"
+
+type AnyEffect = Effect.Effect<any, any, any>
+type ErrorOf<Eff> = [Eff] extends [Effect.Effect<infer _A, infer E, infer _R>] ? E : never
+type Result<Eff, Outcomes> = GatherResult.GatherResult<Effect.Success<Eff>, ErrorOf<Eff>, Outcomes>
+type Errors<Eff, F, D> = ("interrupt" extends F ? ErrorOf<Eff> : never) | ("fail" extends D ? GatherTimeout<Effect.Success<Eff>, ErrorOf<Eff>> : never)
+type OutcomeOf<Eff> = Eff extends Effect.Effect<infer A, infer E, infer _R> ? Outcome.Outcome<A, E> : never
+
+/**
+ * The outcomes of a gather in the shape of its input.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcomes<Input> = Input extends ReadonlyArray<AnyEffect> ? { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
+  : Input extends Iterable<infer Eff> ? ReadonlyArray<OutcomeOf<Eff>>
+  : { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
+
+/**
+ * Any effect of the input.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type EffectsOf<Input> = Input extends Iterable<infer Eff> ? Eff : Input[keyof Input]
+
+/**
+ * Runs effects, at most `concurrency` at once, and gives one outcome for each in the shape of the input.
+ *
+ * @throws RangeError if an option is wrong or unknown; TypeError if `effects` is neither iterable nor a record
+ * @category combinators
+ * @since 0.1.0
+ */
+export const parallelGather = <
+  const Input extends Iterable<AnyEffect> | Readonly<Record<string, AnyEffect>>,
+  F extends "isolate" | "interrupt" = "isolate",
+  D extends "partial" | "fail" = "partial"
+>(
+  effects: Input,
+  options?: Options<Effect.Success<EffectsOf<NoInfer<Input>>>, ErrorOf<EffectsOf<NoInfer<Input>>>, F, D>
+): Effect.Effect<
+  Result<EffectsOf<Input>, Outcomes<Input>>,
+  Errors<EffectsOf<Input>, F, D>,
+  Effect.Services<EffectsOf<Input>>
+> => {
+  if (typeof effects !== "object" || effects === null || Effect.isEffect(effects)) {
+    throw new TypeError(TaskPump.mustBe("parallelGather", "effects", "an iterable or a record of effects", effects).message)
+  }
+  const plan = gather.plan("parallelGather", options)
+  if (typeof (effects as Iterable<AnyEffect>)[Symbol.iterator] === "function") {
+    return gather.run(plan, { items: effects as Iterable<AnyEffect>, f: identity })
+  }
+  const names = Object.keys(effects)
+  return gather.run(plan, {
+    items: names.map((name) => (effects as Readonly<Record<string, AnyEffect>>)[name]!),
+    f: identity,
+    names,
+    shape: (list) => {
+      const shape: Record<string, unknown> = {}
+      // defineProperty, so that a key such as `__proto__` is a key like any other.
+      names.forEach((name, i) => Object.defineProperty(shape, name, { value: list[i], enumerable: true, configurable: true, writable: true }))
+      return shape
+    }
+  })
+}
+
+const identity = (effect: AnyEffect): AnyEffect => effect

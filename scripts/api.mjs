@@ -1,0 +1,69 @@
+/**
+ * Writes `api/<package>.d.ts`: everything that users of a package can import, as the compiler declares it, without comments.
+ *
+ * Why: a change of the public promise must be seen in review, in one place, and never happen by accident. Comments are left out, since they
+ * change for other reasons; modules under `internal/` are left out, since nobody can import them.
+ *
+ * `--check` fails when the dump is not what is committed or staged: `pnpm api && git add api` accepts a change.
+ * It also fails on an `any` that the compiler inferred into a signature. In a constraint (`extends Effect<any, any, any>`) it is the right word.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { build, packages } from "./build.mjs"
+
+const withoutComments = (text) =>
+  text
+    .replace(/^[ \t]*\/\*\*[\s\S]*?\*\/[ \t]*\n/gm, "")
+    .replace(/^\/\/# sourceMappingURL=.*\n?/gm, "")
+    .replace(/\n{2,}/g, "\n")
+    .trim()
+
+const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0)
+
+const dump = (name) => {
+  const dist = `packages/${name}/dist`
+  const modules = readdirSync(dist, { recursive: true })
+    .filter((file) => file.endsWith(".d.ts") && !file.includes("internal/"))
+    .filter((file) => existsSync(`packages/${name}/src/${file.replace(".d.ts", ".ts")}`))
+    // The entry first, it is the table of contents.
+    .sort((a, b) => Number(b === "index.d.ts") - Number(a === "index.d.ts") || byName(a, b))
+  const sections = modules.map((file) => {
+    const path = file.replace(/\.d\.ts$/, "").replace(/(?:^|\/)index$/, "")
+    const title = path === "" ? `@skein/${name}` : `@skein/${name}/${path}`
+    return `// ---- ${title} ${"-".repeat(Math.max(4, 100 - title.length))}\n\n${withoutComments(readFileSync(`${dist}/${file}`, "utf8"))}\n`
+  })
+  return `// The public declarations of @skein/${name}, made by \`pnpm api\`. Not edited by hand.\n\n${sections.join("\n")}`
+}
+
+/** Lines with an `any` that is not a constraint. */
+const anys = (text) =>
+  text
+    .split("\n")
+    .map((line, index) => ({ line: index + 1, text: line }))
+    .filter(({ text: line }) => /\bany\b/.test(line.replace(/\/\/.*|"[^"]*"/g, "").replace(/extends [\w.]+<[^=]*?\bany\b[^=]*?>/g, "")))
+
+const git = (...args) => spawnSync("git", args, { encoding: "utf8" })
+
+if (!build()) process.exit(1)
+mkdirSync("api", { recursive: true })
+for (const file of readdirSync("api")) if (!packages.includes(file.replace(/\.d\.ts$/, ""))) rmSync(`api/${file}`)
+let ok = true
+for (const name of packages) {
+  const text = dump(name)
+  writeFileSync(`api/${name}.d.ts`, text)
+  for (const { line, text: code } of anys(text)) {
+    ok = false
+    console.log(`api/${name}.d.ts:${line}: any in a public type: ${code.trim()}`)
+  }
+}
+
+if (process.argv.includes("--check")) {
+  const changed = git("diff", "--exit-code", "--stat", "--patch", "--", "api")
+  const untracked = git("ls-files", "--others", "--exclude-standard", "--", "api").stdout.trim()
+  if (changed.status !== 0)
+    console.log(`${changed.stdout}${changed.stderr}\nthe public API has changed; to accept: pnpm api && git add api`)
+  if (untracked !== "") console.log(`not under version control: ${untracked.split("\n").join(", ")}; to accept: git add api`)
+  ok &&= changed.status === 0 && untracked === ""
+}
+console.log(ok ? `api: ${packages.length} packages as promised` : "api: see above")
+process.exitCode = ok ? 0 : 1

@@ -1,0 +1,107 @@
+/**
+ * Packs the packages as they would be published, installs the tarballs in a fresh npm project, and uses them there.
+ *
+ * Real here: pnpm's packing, npm's installation from the tarballs and of `effect` from the registry, the compiler over the shipped declarations,
+ * and Node over the shipped JavaScript. Inside the workspace the packages export their sources, so nothing else would see a module
+ * missing from a tarball, a wrong export map, or a declaration that names what was not shipped.
+ */
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "../..")
+const packages = ["core", "parallel", "node"] as const
+
+const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {
+  // The settings of the package manager that runs the tests are not those of the fresh project.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|pnpm_|VITEST|NODE_ENV|NODE_OPTIONS)/i.test(name)))
+  const done = spawnSync(command, args, { cwd, encoding: "utf8", env })
+  if (done.status !== 0) throw new Error(`${command} ${args.join(" ")} failed:\n${done.stdout}${done.stderr}${done.error?.message ?? ""}`)
+  return done.stdout
+}
+
+/** Every module that the export map of a package opens, as an import specifier. */
+const modulesOf = (name: string): ReadonlyArray<string> =>
+  readdirSync(join(root, "packages", name, "src"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.includes("internal/"))
+    .map((file) => file.replace(/\.ts$/, "").replace(/(?:^|\/)index$/, ""))
+    .map((path) => (path === "" ? `@skein/${name}` : `@skein/${name}/${path}`))
+    .sort()
+
+const program = `
+import { Outcome } from "@skein/core"
+import * as Same from "@skein/core/Outcome"
+import { parallelMap } from "@skein/parallel"
+import * as Effect from "effect/Effect"
+
+const outcome: Outcome.Outcome<number, Error> = new Outcome.Completed({ index: 0, attempts: 1 }, 42, false)
+const result = await Effect.runPromise(parallelMap([1, 2, 3], (n) => Effect.succeed(n * 2), { concurrency: 2 }))
+const total: number = result.completed
+console.log(JSON.stringify([Same.isCompleted(outcome), total]))
+`
+
+describe("the packed packages", () => {
+  let project: string
+  const modules = packages.flatMap(modulesOf)
+
+  beforeAll(() => {
+    project = mkdtempSync(join(tmpdir(), "skein-packed-"))
+    run(process.execPath, ["scripts/pack.mjs", project], root)
+    const tarballs = readdirSync(project).filter((file) => file.endsWith(".tgz"))
+    assert.lengthOf(tarballs, packages.length)
+    writeFileSync(join(project, "package.json"), JSON.stringify({ name: "fresh", private: true, type: "module" }))
+    const effect = (JSON.parse(readFileSync(join(root, "node_modules/effect/package.json"), "utf8")) as { version: string }).version
+    run(
+      "npm",
+      ["install", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs.map((file) => `./${file}`), `effect@${effect}`],
+      project
+    )
+    return () => rmSync(project, { recursive: true, force: true })
+  })
+
+  it("run a program", () => {
+    writeFileSync(join(project, "program.ts"), program)
+    assert.strictEqual(run(process.execPath, ["program.ts"], project).trim(), "[true,3]")
+  })
+
+  it("load every public module", () => {
+    writeFileSync(
+      join(project, "every.mjs"),
+      `${modules.map((name) => `await import(${JSON.stringify(name)})`).join("\n")}\nconsole.log("loaded")`
+    )
+    assert.strictEqual(run(process.execPath, ["every.mjs"], project).trim(), "loaded")
+  })
+
+  it("refuse internal modules", () => {
+    writeFileSync(join(project, "internal.mjs"), `await import("@skein/core/internal/check").catch((error) => console.log(error.code))`)
+    assert.strictEqual(run(process.execPath, ["internal.mjs"], project).trim(), "ERR_PACKAGE_PATH_NOT_EXPORTED")
+  })
+
+  it("type-check against the shipped declarations, without skipLibCheck for them", () => {
+    writeFileSync(join(project, "program.ts"), program)
+    writeFileSync(
+      join(project, "every.ts"),
+      `${modules.map((name, index) => `import * as m${index} from ${JSON.stringify(name)}`).join("\n")}
+export const all: ReadonlyArray<object> = [${modules.map((_, index) => `m${index}`).join(", ")}]
+`
+    )
+    const options = {
+      target: "ES2024",
+      lib: ["ES2024", "DOM", "ESNext.Disposable"],
+      module: "NodeNext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      types: []
+    }
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: options, include: ["*.ts"] }))
+    const done = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", ".", "--pretty", "false"], { cwd: project, encoding: "utf8" })
+    // Declarations of others (effect, DOM types of the platform package) are not ours to repair.
+    const ours = done.stdout
+      .split("\n")
+      .filter((line) => /error TS/.test(line) && (!line.includes("node_modules/") || line.includes("node_modules/@skein/")))
+    assert.deepStrictEqual(ours, [])
+  })
+})
