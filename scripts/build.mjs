@@ -5,7 +5,7 @@
  * Nothing needs to be built to run, test or type-check inside the workspace: there the packages export their sources.
  */
 import { spawnSync } from "node:child_process"
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { existsSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 
@@ -25,9 +25,6 @@ export const build = () => {
     for (const file of orphans(name)) rmSync(file)
     // The build information may say "up to date" of an output that somebody removed.
     if (!existsSync(`packages/${name}/dist/index.js`)) rmSync(`packages/${name}/dist`, { recursive: true, force: true })
-    // Packed with the package; one text for all of them.
-    const licence = `packages/${name}/LICENSE`
-    if (!existsSync(licence) || readFileSync(licence, "utf8") !== readFileSync("LICENSE", "utf8")) copyFileSync("LICENSE", licence)
   }
   const done = spawnSync("node_modules/.bin/tsc", ["-b", ...packages.map((name) => `packages/${name}`)], { stdio: "inherit" })
   return done.status === 0
@@ -35,10 +32,9 @@ export const build = () => {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const ok = build()
-  if (ok)
-    for (const name of packages)
-      console.log(
-        `packages/${name}/dist  ${readdirSync(`packages/${name}/dist`, { recursive: true }).filter((file) => file.endsWith(".js") && statSync(`packages/${name}/dist/${file}`).isFile()).length} modules`
-      )
+  for (const name of ok ? packages : []) {
+    const modules = readdirSync(`packages/${name}/dist`, { recursive: true }).filter((file) => file.endsWith(".js"))
+    console.log(`packages/${name}/dist: ${modules.length} modules`)
+  }
   process.exitCode = ok ? 0 : 1
 }

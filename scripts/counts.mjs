@@ -1,26 +1,30 @@
 /**
- * Prints `N passed, N failed` from vitest's last report. CI reads that line, so it is the last one of `.ci/run`.
+ * Counts tests for the plain line `N passed, N failed`, which CI reads: it is the last line of `npm test` and of `.ci/run`.
  *
- * A file that could not be loaded has no tests to count: it counts as one failure. So does a report that was never written.
+ * The numbers are vitest's own, from its JSON report. What has no number there counts as one failure, so that the line never says
+ * "0 failed" of a run that failed: a file that could not be loaded, an error outside of any test, a report that was never written.
  */
 import { existsSync, readFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
+import { pathToFileURL } from "node:url"
 
-export const countsFile = ".cache/vitest.json"
+/** What the last whole run counted; `scripts/test.mjs` writes it. */
+export const countsFile = ".cache/counts.json"
 
-/** Prints the line, and gives the number of failures. */
-export const printCounts = (file = countsFile) => {
-  if (!existsSync(file)) {
-    console.log("0 passed, 1 failed")
-    return 1
-  }
-  const report = JSON.parse(readFileSync(file, "utf8"))
-  const broken = report.testResults.filter(
-    (result) => result.status === "failed" && result.assertionResults.every((test) => test.status !== "failed")
+/** From vitest's report and exit code. */
+export const count = (reportFile, exitCode) => {
+  if (!existsSync(reportFile)) return { passed: 0, failed: 1 }
+  const report = JSON.parse(readFileSync(reportFile, "utf8"))
+  const unloaded = report.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed")
   )
-  const failed = report.numFailedTests + broken.length
-  console.log(`${report.numPassedTests} passed, ${failed} failed`)
-  return failed
+  const failed = report.numFailedTests + unloaded.length
+  return { passed: report.numPassedTests, failed: failed === 0 && exitCode !== 0 ? 1 : failed }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = printCounts() === 0 ? 0 : 1
+export const show = ({ passed, failed }) => `${passed} passed, ${failed} failed`
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const counts = existsSync(countsFile) ? JSON.parse(readFileSync(countsFile, "utf8")) : { passed: 0, failed: 1 }
+  console.log(show(counts))
+  process.exitCode = counts.failed === 0 ? 0 : 1
+}

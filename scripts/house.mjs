@@ -59,6 +59,9 @@ for (const file of files) {
   }
 }
 
+if (existsSync("pnpm-lock.yaml"))
+  forbid("pnpm-lock.yaml", /https?:|tarball:/, "an address in the lockfile: it must install from any registry")
+
 for (const problem of problems) console.log(problem)
 console.log(problems.length === 0 ? `${files.length} files keep the house rules` : `${problems.length} against the house rules`)
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -52,7 +52,10 @@ for (const entry of all) {
   if (entry === baseline) continue
   const extra = effect.filter((name) => !base.effect.includes(name))
   const heavy = extra.filter((name) => forbidden.some((part) => (part.endsWith("/") ? name.startsWith(part) : name === part)))
-  if (extra.length > 0) console.log(`  of effect, beyond ${baseline}: ${extra.join(", ")}`)
+  if (extra.length > 0)
+    console.log(
+      `  of effect, beyond ${baseline}: ${extra.slice(0, 12).join(", ")}${extra.length > 12 ? ` and ${extra.length - 12} more` : ""}`
+    )
   if (heavy.length > 0) problems.push(`${entry} loads ${heavy.map((name) => `effect/${name}`).join(", ")}`)
 }
 for (const problem of problems) console.log(problem)

@@ -14,7 +14,7 @@
 import { spawn } from "node:child_process"
 import { node24, root, setup } from "./setup.mjs"
 
-setup()
+if (!setup()) process.exit(1)
 
 const ownGroup = process.stdin.isTTY !== true
 const child = spawn(node24, process.argv.slice(2), { cwd: root, stdio: "inherit", detached: ownGroup })

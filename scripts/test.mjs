@@ -1,21 +1,21 @@
 /**
- * Runs the tests and ends with the plain line `N passed, N failed`, counted by vitest itself. Arguments go to vitest: a name, `--project unit`, `-t text`.
- * `--soak` runs laws and integration tests at full size instead (SKEIN_SOAK=1 tells them).
+ * Runs the tests and ends with the plain line `N passed, N failed`, counted by vitest itself. Arguments go to vitest: part of a file's name,
+ * `--project unit`, `-t text`, `--coverage`. `--soak` runs laws and integration tests at full size instead (SKEIN_SOAK=1 tells them).
  *
  * Why a wrapper: vitest's own last lines are made for people, and differ with the terminal.
  */
 import { spawn } from "node:child_process"
-import { mkdirSync, rmSync } from "node:fs"
-import { countsFile, printCounts } from "./counts.mjs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { count, countsFile, show } from "./counts.mjs"
 
 const args = process.argv.slice(2).filter((arg) => arg !== "--soak" && arg !== "--")
 const soak = process.argv.includes("--soak")
-const onlySome = args.length > 0 || soak
-// A partial run must not leave its numbers where the whole run's are expected.
-const report = onlySome ? countsFile.replace(".json", ".part.json") : countsFile
+// A partial run must not leave its numbers where the whole run's are expected, and several runs may go on at a time.
+const whole = args.length === 0 && !soak
+const report = `.cache/vitest.${process.pid}.json`
 
 mkdirSync(".cache", { recursive: true })
-rmSync(report, { force: true })
+if (whole) rmSync(countsFile, { force: true })
 const child = spawn(
   process.execPath,
   [
@@ -31,10 +31,14 @@ const child = spawn(
 )
 // Vitest closes its workers by itself when it is told to stop; we only wait for it, and leave with its answer. Ctrl-C in a terminal has
 // reached it already (see run.mjs), and a second one would make it drop its workers.
-if (process.stdin.isTTY !== true) process.on("SIGINT", () => child.kill("SIGINT"))
-else process.on("SIGINT", () => {})
+process.on("SIGINT", () => {
+  if (process.stdin.isTTY !== true) child.kill("SIGINT")
+})
 process.on("SIGTERM", () => child.kill("SIGTERM"))
 child.on("exit", (code) => {
-  const failed = printCounts(report)
-  process.exitCode = code === null ? 1 : code === 0 && failed > 0 ? 1 : code
+  const counts = count(report, code)
+  rmSync(report, { force: true })
+  if (whole) writeFileSync(countsFile, JSON.stringify(counts))
+  console.log(show(counts))
+  process.exitCode = code ?? 1
 })

@@ -41,11 +41,14 @@ import * as Fiber from "effect/Fiber"
 import type * as Schedule from "effect/Schedule"
 import * as check from "./internal/check.ts"
 import { clockOf, type Now } from "./internal/clock.ts"
+import { type Dump, dumpOf } from "./internal/dump.ts"
 import * as fiberState from "./internal/fiberState.ts"
+import { Fifo } from "./internal/fifo.ts"
 import * as lineage from "./internal/lineage.ts"
 import * as retry from "./internal/retry.ts"
 import { type Entry, type Timers, timersOf } from "./internal/timers.ts"
 import * as Outcome from "./Outcome.ts"
+import type { Progress } from "./Progress.ts"
 
 /**
  * Why a task is asked to stop: with a `limit` it ends `TimedOut`, else `Cancelled`.
@@ -185,6 +188,8 @@ export class Task<A, E> {
   attemptCauses: Array<Cause.Cause<unknown>> | undefined = undefined
   cut: Cut | undefined = undefined
   outcome: Outcome.Outcome<A, E> | undefined = undefined
+  /** @internal */
+  runner: Runner<A, E> | undefined = undefined
   abandoned = false
   /** @internal */
   driver: retry.Driver | undefined = undefined
@@ -256,10 +261,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   /** @internal */
   readonly baseContext: Context.Context<never>
   /** Tasks that were tried and shall be tried again, in the order in which their back-off ended. */
-  private readonly ready: Array<Task<A, E>> = []
+  private readonly ready = new Fifo<Task<A, E>>()
   private readonly backingOff = new Map<Task<A, E>, Entry>()
   /** Tasks that lent their place and want it back. */
-  private readonly returning: Array<() => void> = []
+  private readonly returning = new Fifo<() => void>()
   private readonly scratch: { -readonly [K in keyof Outcome.Info]: Outcome.Info[K] }
   private filling = false
   private refill = false
@@ -268,8 +273,9 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   private ownEntry: Entry | undefined = undefined
   private slowEntry: Entry | undefined = undefined
   private answeredDeadlines: (() => void) | undefined = undefined
+  private unlist: (() => void) | undefined = undefined
 
-  constructor(owner: Fiber.Fiber<any, any>, settings: Settings) {
+  constructor(owner: Fiber.Fiber<any, any>, settings: Settings, onProgress?: (progress: Progress) => void) {
     this.owner = owner
     this.settings = settings
     this.timers = timersOf(owner)
@@ -302,7 +308,15 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
         onAnswered: undefined
       }
     }
-    this.node = { kind: "call", parent, observer, ended: false, name: settings.name }
+    this.node = {
+      kind: "call",
+      parent,
+      observer,
+      ended: false,
+      name: settings.name,
+      onProgress: onProgress === undefined ? undefined : (progress) => this.observe("onProgress", onProgress, progress),
+      dump: () => this.dump()
+    }
     this.baseContext = owner.context
   }
 
@@ -316,6 +330,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   protected abstract onSettled(task: Task<A, E>, outcome: Outcome.Outcome<A, E>): void
   /** Called each time nothing runs or waits any more (abandoned tasks aside). */
   protected abstract onIdle(): void
+  /** Whether tasks come with a node and a context of their own; else each has its runner's. */
+  protected tasksHaveNodes = false
   /** Wraps an attempt from outside, for example in a permit; time inside `around` and outside the attempt counts as queued. */
   protected around: ((attempt: Effect.Effect<A, E>, task: Task<A, E>) => Effect.Effect<A, E>) | undefined = undefined
 
@@ -323,6 +339,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   protected open(): void {
     const outerAt = lineage.deadlineOf(this.ownLimit === undefined ? this.node.parent : this.ownLimit.parent)
     this.answeredDeadlines = lineage.registerAnswerer(this.node.parent, this)
+    this.unlist = lineage.listCall(this.node)
     if (outerAt <= this.startedAt) {
       this.stop(this.deadlineCut(outerAt), true)
       return
@@ -345,6 +362,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     if (this.slowEntry !== undefined) this.timers.cancel(this.slowEntry)
     this.slowEntry = undefined
     this.node.ended = true
+    this.unlist?.()
     if (this.ownLimit !== undefined) this.ownLimit.ended = true
     this.answeredDeadlines?.()
   }
@@ -383,7 +401,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       this.backingOff.delete(task)
       this.giveUp(task, cut)
     }
-    for (const task of this.ready.splice(0)) this.giveUp(task, cut)
+    for (const task of this.ready.drain()) this.giveUp(task, cut)
     this.onStop(cut)
     if (this.runners.size > 0) {
       if (this.slowEntry === undefined) this.slowEntry = this.timers.add(this.now() + slowCleanup, () => this.warnSlow([...this.runners]))
@@ -450,13 +468,12 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
         if (back !== undefined) {
           this.running++
           back()
-        } else if (this.stopped === undefined && (this.ready.length > 0 || this.hasNext())) this.startRunner()
+        } else if (this.stopped === undefined && (this.ready.size > 0 || this.hasNext())) this.startRunner()
         else break
       }
     } while (this.refill)
     this.filling = false
-    const busy = this.runners.size > this.abandoned || this.backingOff.size > 0 || this.ready.length > 0 || this.returning.length > 0
-    if (busy || this.stopped === undefined && this.hasNext()) this.idle = false
+    if (this.busy()) this.idle = false
     else if (!this.idle) {
       this.idle = true
       if (this.slowEntry !== undefined) this.timers.cancel(this.slowEntry)
@@ -464,12 +481,42 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     }
   }
 
+  /** Whether any task has not been settled yet. */
+  busy(): boolean {
+    return this.runners.size > this.abandoned || this.backingOff.size > 0 || this.ready.size > 0 || this.returning.size > 0 ||
+      this.stopped === undefined && this.hasNext()
+  }
+
+  /** Gives a value to an observer of the user's. What it throws is logged and changes nothing (law 13). */
+  protected observe<X>(option: string, observer: (value: X) => void, value: X): void {
+    try {
+      observer(value)
+    } catch (defect) {
+      Effect.runForkWith(this.baseContext)(Effect.logWarning(`skein: ${option} of ${this.settings.name ?? "a call"} threw`, Cause.die(defect)))
+    }
+  }
+
+  /** The live tree under this call. */
+  dump(): Dump {
+    return dumpOf(this, this.queued())
+  }
+
+  /** Tasks that wait for a place. */
+  queued(): Iterable<Task<A, E>> {
+    return []
+  }
+
+  /** @internal Tasks between two attempts. */
+  waitingToRetry(): Iterable<Task<A, E>> {
+    return this.backingOff.keys()
+  }
+
   private startRunner(): void {
     this.idle = false
     const runner = new Runner<A, E>(this)
     this.runners.add(runner)
     this.running++
-    const fiber = Effect.runForkWith(Context.add(this.baseContext, lineage.Current, runner.node))(Effect.whileLoop<A, E, never>(runner))
+    const fiber = Effect.runForkWith(this.tasksHaveNodes ? this.baseContext : Context.add(this.baseContext, lineage.Current, runner.node))(Effect.whileLoop<A, E, never>(runner))
     fiber.addObserver((exit) => this.onRunnerEnd(runner, exit))
   }
 
@@ -489,9 +536,9 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   }
 
   /** @internal Takes the next task for a runner that has a place. */
-  next(runner: Runner<A, E>): Task<A, E> | undefined {
-    if (this.stopped !== undefined || this.returning.length > 0) return undefined
-    if (this.ready.length > 0) return this.ready.shift()
+  take(runner: Runner<A, E>): Task<A, E> | undefined {
+    if (this.stopped !== undefined || this.returning.size > 0) return undefined
+    if (this.ready.size > 0) return this.ready.shift()
     return this.pull(runner.spare ??= new Task())
   }
 
@@ -612,28 +659,24 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   /** Lists a task that did not end within its grace, just before it is settled. */
   protected onAbandoned(_task: Task<A, E>): void {}
 
-  /** @internal A place that a waiting task gives to others, and how it gets it back. */
-  placeOf(runner: () => Runner<A, E> | undefined): lineage.Place {
-    return {
-      leave: () => {
-        const r = runner()
-        if (r === undefined || !r.hasPlace) return
-        r.free()
-        this.fill()
-      },
-      enter: (resume) => {
-        const take = (): void => {
-          const r = runner()
-          if (r !== undefined) r.hasPlace = true
-          resume()
-        }
-        this.returning.push(take)
-        this.fill()
-        return () => {
-          const i = this.returning.indexOf(take)
-          if (i >= 0) this.returning.splice(i, 1)
-        }
-      }
+  /** Gives the place of a running task to others while it waits for one of them. */
+  lendPlace(task: Task<A, E>): void {
+    task.runner?.free()
+    this.fill()
+  }
+
+  /** Asks for a lent place; `resume` is called, perhaps at once, when it is there. The function it gives withdraws the request. */
+  takePlace(task: Task<A, E>, resume: () => void): () => void {
+    const take = (): void => {
+      // The task may have ended meanwhile, for it was cancelled: then the place is not its own any more.
+      if (task.runner !== undefined && task.outcome === undefined) task.runner.hasPlace = true
+      else this.running--
+      resume()
+    }
+    this.returning.push(take)
+    this.fill()
+    return () => {
+      if (this.returning.remove(take)) this.fill()
     }
   }
 
@@ -656,7 +699,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
  */
 export class Runner<A, E> {
   readonly pump: TaskPump<A, E>
-  readonly node: lineage.TaskNode
+  private ownNode: lineage.TaskNode | undefined = undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   task: Task<A, E> | undefined = undefined
   spare: Task<A, E> | undefined = undefined
@@ -675,29 +718,20 @@ export class Runner<A, E> {
 
   constructor(pump: TaskPump<A, E>) {
     this.pump = pump
-    this.node = {
-      kind: "task",
-      parent: pump.node,
-      observer: pump.node.observer,
-      ended: false,
-      name: undefined,
-      index: 0,
-      reason: undefined,
-      place: undefined,
-      at: Infinity,
-      move: (at) => this.moveLimit(at),
-      listeners: undefined,
-      answering: 0,
-      onAnswered: undefined
-    }
+  }
+
+  /** The node of tasks that bring none. */
+  get node(): lineage.TaskNode {
+    return this.ownNode ??= makeNode(this.pump.node, this.pump.node, (at) => this.moveLimit(at))
   }
 
   while(): boolean {
     this.fiber ??= Fiber.getCurrent()!
     if (this.spent || !this.hasPlace || this.held !== undefined) return false
-    const task = this.pump.next(this)
+    const task = this.pump.take(this)
     if (task === undefined) return false
     this.task = task
+    task.runner = this
     if (task.node === undefined) {
       const { node } = this
       node.index = task.index
@@ -771,7 +805,8 @@ export class Runner<A, E> {
     } else if (at < this.limitEntry.at || this.limitEntry.position < 0) this.pump.timers.move(this.limitEntry, at)
   }
 
-  private moveLimit(at: number): void {
+  /** Moves the limit of the running task. */
+  moveLimit(at: number): void {
     const { task } = this
     if (task === undefined || task.cut !== undefined) return
     ;(task.node ?? this.node).at = at
@@ -834,7 +869,10 @@ export class Runner<A, E> {
   leaveTask(): void {
     this.task = undefined
     if (this.stopEntry !== undefined) this.clearStop()
-    this.node.onAnswered = undefined
+    if (this.ownNode !== undefined) {
+      this.ownNode.onAnswered = undefined
+      this.ownNode.reason = undefined
+    }
     this.limitAt = Infinity
   }
 
@@ -846,6 +884,41 @@ export class Runner<A, E> {
     this.pump.running--
   }
 }
+
+/**
+ * Reduces the cause of a failed task to exactly one typed failure, the original (law 5). A task that only died keeps its defects.
+ *
+ * @category causes
+ * @since 0.1.0
+ */
+export const original = <E>(cause: Cause.Cause<E>): Cause.Cause<E> => {
+  const fail = cause.reasons.find(Cause.isFailReason)
+  return Cause.fromReasons(fail === undefined ? cause.reasons.filter(Cause.isDieReason) : [fail])
+}
+
+/** @internal */
+export const makeNode = (
+  call: lineage.CallNode,
+  parent: lineage.Node,
+  move: ((at: number) => void) | undefined
+): lineage.TaskNode => ({
+  kind: "task",
+  parent,
+  call,
+  task: undefined,
+  observer: call.observer,
+  ended: false,
+  name: undefined,
+  index: 0,
+  reason: undefined,
+  at: Infinity,
+  move,
+  listeners: undefined,
+  answering: 0,
+  onAnswered: undefined,
+  calls: undefined,
+  waits: undefined
+})
 
 /**
  * Waits for the real end of a task that was abandoned.

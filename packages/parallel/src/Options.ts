@@ -6,6 +6,7 @@
 import type * as GatherResult from "@skein/core/GatherResult"
 import type * as Limiter from "@skein/core/Limiter"
 import type * as Outcome from "@skein/core/Outcome"
+import type * as Progress from "@skein/core/Progress"
 import type * as TaskPump from "@skein/core/TaskPump"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
@@ -116,6 +117,8 @@ export interface Options<in A, in E, F extends OnFailure = OnFailure, D extends 
    * Sees each outcome as soon as it is known, those of tasks that never started too. What it throws is logged and changes nothing.
    */
   readonly onOutcome?: ((outcome: Outcome.Outcome<A, E>) => void) | undefined
+  /** Sees what running tasks report with `Progress.report`. What it throws is logged and changes nothing. */
+  readonly onProgress?: ((progress: Progress.Progress) => void) | undefined
 }
 
 /**

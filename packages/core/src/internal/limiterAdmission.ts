@@ -144,15 +144,15 @@ const addEdge = (seat: Ticket, ticket: Ticket, change: 1 | -1): void => {
 // The limit on waiting time
 // -----------------------------------------------------------------------------
 
-/** Starts the ticket's time in the queue. `expired` gives the error that the caller is refused with. */
-export const startAge = (ticket: Ticket, expired: () => unknown): void => {
+/** Starts the ticket's time in the queue. */
+export const startAge = (ticket: Ticket): void => {
   const { core } = ticket
   const timers = timersOf(ticket.fiber)
   ticket.expires = timers.now() + core.maxWait
   let ages = core.ages.get(timers)
   if (ages === undefined) {
     const tickets = new Set<Ticket>()
-    const created: Ages = { timers, tickets, entry: timers.add(ticket.expires, () => expire(core, created, expired)) }
+    const created: Ages = { timers, tickets, entry: timers.add(ticket.expires, () => expire(core, created)) }
     core.ages.set(timers, ages = created)
   }
   ages.tickets.add(ticket)
@@ -168,7 +168,7 @@ const forgetAge = (ticket: Ticket, ages: Ages): void => {
   ticket.core.ages.delete(ages.timers)
 }
 
-const expire = (core: LimiterCore, ages: Ages, expired: () => unknown): void => {
+const expire = (core: LimiterCore, ages: Ages): void => {
   const now = ages.timers.now() + 0.0005
   for (const ticket of ages.tickets) {
     if (ticket.expires > now) {
@@ -176,7 +176,7 @@ const expire = (core: LimiterCore, ages: Ages, expired: () => unknown): void => 
       break
     }
     // Its part of a lent seat goes back when the woken fiber leaves its frame.
-    refuseWaiting(ticket, expired())
+    refuseWaiting(ticket, core.behaviour.queueTimeout(core))
   }
   pump(core)
 }

@@ -13,7 +13,7 @@
  */
 import type { AnyFiber } from "./lineage.ts"
 
-type Method = (this: unknown, ...args: ReadonlyArray<unknown>) => unknown
+type Method = (this: unknown, ...args: Array<unknown>) => unknown
 
 /** Whether somebody looks at the end of `fiber`. Supervisors do too (`forkIn`, `FiberSet`): this says yes more often than is true. */
 export const isAwaited = (fiber: AnyFiber): boolean => {
@@ -41,7 +41,7 @@ const intercept = (fiber: AnyFiber, method: "addObserver" | "evaluate", when: "b
     Object.defineProperty(fiber, method, {
       configurable: true,
       writable: true,
-      value: (...args: ReadonlyArray<unknown>): unknown => {
+      value: (...args: Array<unknown>): unknown => {
         if (when === "before") for (const watcher of [...all]) watcher()
         const result = original.apply(fiber, args)
         if (when === "after") for (const watcher of [...all]) watcher()

@@ -12,9 +12,10 @@
  *
  * Candidates stand in the ordinary line at the same time: whichever comes first.
  */
-import { admit, dropCandidate, fits, join, leave, pump, unjoin, unlinkBelow, use, wake } from "./limiterAdmission.ts"
+import { admit, dropCandidate, fits, join, leave, pump, refuseWaiting, unjoin, unlinkBelow, use, wake } from "./limiterAdmission.ts"
 import { isAwaited, onAwaited, onResumed } from "./limiterFiber.ts"
-import { front, nestOf, seatsAbove, type Ticket } from "./limiterState.ts"
+import { front, nestOf, seatsAbove, type Ticket, whereOf } from "./limiterState.ts"
+import { findCycle, findStuckBelow } from "./waitGraph.ts"
 
 /**
  * Gives `seat` to `ticket`, which is idle or waits as a candidate. What the seat is too small for is asked from the head of all lines: those who stand in them wait for this
@@ -41,7 +42,19 @@ export const lend = (seat: Ticket, ticket: Ticket): void => {
     dropCandidate(ticket)
     unjoin(ticket)
     join(ticket, core.lines[front])
+    refuseCycle(ticket)
   }
+}
+
+/** Refuses a waiting ticket that can never be served. */
+const refuseCycle = (ticket: Ticket): void => {
+  const error = cycleError(ticket)
+  if (error !== undefined) refuseWaiting(ticket, error)
+}
+
+export const cycleError = (ticket: Ticket): unknown => {
+  const cycle = findCycle(ticket)
+  return cycle === undefined ? undefined : ticket.core.behaviour.cycle(`${whereOf(ticket)}: waiting would never end: ${cycle}`)
 }
 
 /** Makes `ticket`, which waits in a line, a candidate for `seat`. */
@@ -90,12 +103,15 @@ const count = (seat: Ticket, counted: boolean): void => {
   if (!counted) pump(seat.core)
 }
 
-/** The holder begins or ends a wait of our own. */
-export const seatWaits = (seat: Ticket, waiting: boolean): void => {
+/** The holder begins or ends a wait of our own: its seat is lendable during one, and a wait can close a cycle with what waits below it. */
+export const onSeatWaits = (seat: Ticket, waiting: boolean): void => {
   const { nest } = seat
   if (nest === undefined || seat.ended) return
   if (nest.borrower !== undefined) count(seat, !waiting)
   else if (waiting) lendNext(seat)
+  if (!waiting) return
+  const stuck = findStuckBelow(seat)
+  if (stuck !== undefined) refuseCycle(stuck)
 }
 
 /** The borrower is done with the seat. */

@@ -1,30 +1,20 @@
 /** The way into a limiter and out of it, the same for a fiber that waits and for an engine that queues tasks. */
 import { mustBe } from "./check.ts"
 import { admit, fits, join, leave, linkGraph, pump, refuseWaiting, startAge, use } from "./limiterAdmission.ts"
-import { giveBack, lend, offer, passOn, rehome, seatWaits, shrink } from "./limiterLending.ts"
-import { front, hooks, seatsAbove, type LimiterCore, type Ticket } from "./limiterState.ts"
-import { findCycle, findCycleBelow } from "./waitGraph.ts"
+import { cycleError, giveBack, lend, offer, passOn, rehome, shrink } from "./limiterLending.ts"
+import { front, type LimiterCore, seatsAbove, type Ticket, whereOf } from "./limiterState.ts"
 
-/** What a refused ticket carries, made where the public types are known. */
-export interface Errors {
-  readonly queueFull: (core: LimiterCore) => unknown
-  readonly queueTimeout: (core: LimiterCore) => unknown
-  readonly cycle: (text: string) => unknown
-}
-
-/**
- * Asks for the ticket's permits. Afterwards the ticket is granted, waits (and `onSettled` will be called), or is refused.
- */
-export const request = (ticket: Ticket, errors: Errors, where: string): void => {
+/** Asks for the ticket's permits. Afterwards it is granted, or it waits, or it is refused; in any case `release` ends it. */
+export const request = (ticket: Ticket): void => {
   const { core, weight } = ticket
   const held = ticket.parent === undefined ? undefined : seatsAbove(ticket.parent)
   const seat = held?.find((above) => above.core === core)
   if (!Number.isSafeInteger(weight) || weight < 1 || (weight > core.permits && weight > (seat?.size ?? 0))) {
-    return refuse(ticket, impossible(core, where, weight))
+    return refuse(ticket, impossible(core, whereOf(ticket), weight))
   }
   if (seat === undefined) {
     if (fits(core, ticket.level, weight)) return admit(ticket)
-    if (core.waiting >= core.maxWaiting) return refuse(ticket, errors.queueFull(core))
+    if (core.waiting >= core.maxWaiting) return refuse(ticket, core.behaviour.queueFull(core))
     join(ticket, core.lines[ticket.level])
   } else if (ticket.ownFiber && ticket.fiber === seat.fiber) {
     // The same fiber asks again. It has what it holds; only what is missing comes from the limiter.
@@ -42,14 +32,14 @@ export const request = (ticket: Ticket, errors: Errors, where: string): void => 
     if (!certain) offer(seat, ticket)
   }
   ticket.state = "waiting"
-  if (core.maxWait < Infinity) startAge(ticket, () => errors.queueTimeout(core))
-  if (held === undefined) return
-  linkGraph(ticket, held)
-  const cycle = findCycle(ticket)
-  if (cycle === undefined) return
-  leave(ticket)
-  if (ticket.borrowed > 0) giveBack(ticket)
-  refuse(ticket, errors.cycle(`${where}: waiting would never end: ${cycle}`))
+  if (core.maxWait < Infinity) startAge(ticket)
+  if (held !== undefined) {
+    linkGraph(ticket, held)
+    const cycle = cycleError(ticket)
+    if (cycle === undefined) return
+    leave(ticket)
+    refuse(ticket, cycle)
+  }
 }
 
 const isGranted = (ticket: Ticket): boolean => ticket.state === "granted"
@@ -71,7 +61,6 @@ export const release = (ticket: Ticket): void => {
   if (state === "waiting") leave(ticket)
   if (state === "granted") {
     ticket.ended = true
-    if (ticket.isAbandoned) core.abandoned--
     if (ticket.extra) shrink(ticket)
     else core.holders.remove(ticket)
     if (ticket.nest !== undefined) passOn(ticket)
@@ -91,27 +80,10 @@ export const resize = (core: LimiterCore, permits: number): void => {
     for (const line of core.lines) {
       for (let ticket = line.head; ticket !== undefined;) {
         const next: Ticket | undefined = ticket.next
-        if (ticket.weight > permits) refuseWaiting(ticket, impossible(core, "Limiter.resize", ticket.weight))
+        if (ticket.weight > permits) refuseWaiting(ticket, impossible(core, whereOf(ticket), ticket.weight))
         ticket = next
       }
     }
   }
   pump(core)
-}
-
-/** Says that the ticket's work did not end when it was told to. It keeps its permits and is counted until it does. */
-export const abandon = (ticket: Ticket): void => {
-  if (ticket.state !== "granted" || ticket.isAbandoned) return
-  ticket.isAbandoned = true
-  ticket.core.abandoned++
-}
-
-/** Follows a holder's waits: its seat is lendable during one, and a wait can close a cycle with what waits below. */
-export const followWaits = (errors: Errors): void => {
-  hooks.onSeatWaits = (seat, waiting) => {
-    seatWaits(seat, waiting)
-    if (!waiting) return
-    const found = findCycleBelow(seat)
-    if (found !== undefined) refuseWaiting(found[0], errors.cycle(`Limiter.withPermit: waiting would never end: ${found[1]}`))
-  }
 }

@@ -16,6 +16,7 @@
  * **Accounting.** `used` is the sum of `own` over all granted tickets and waiting ones that hold a part already, and of the loans that are
  * `counted`. Ownership moves when a permit is released, not when its next owner wakes: nobody can slip in between.
  */
+import type * as Effect from "effect/Effect"
 import type { AnyFiber, Node, PermitNode, Wait, WaitObserver } from "./lineage.ts"
 import type { Entry, Timers } from "./timers.ts"
 
@@ -71,14 +72,26 @@ export interface Ages {
   readonly tickets: Set<Ticket>
 }
 
+/** What refused tickets carry, and what follows a holder's waits: given from above, so that data does not depend on behaviour. */
+export interface Behaviour {
+  readonly queueFull: (core: LimiterCore) => unknown
+  readonly queueTimeout: (core: LimiterCore) => unknown
+  readonly cycle: (message: string) => unknown
+  /** Told by lineage when a holder begins and ends a wait. */
+  readonly onSeatWaits: (seat: Ticket, waiting: boolean) => void
+  readonly release: (ticket: Ticket) => void
+  /** Ends the effect of a request that was refused: a typed failure, or a defect. */
+  readonly refusal: (error: unknown) => Effect.Effect<never, unknown>
+}
+
 export class LimiterCore {
+  readonly behaviour: Behaviour
   readonly name: string | undefined
   permits: number
   used = 0
   peak = 0
   paused = false
   waiting = 0
-  abandoned = 0
   /** Waiting requests for more than one permit: a shrinking `resize` looks at the lines only if there are any. */
   heavy = 0
   readonly lines: readonly [TicketList, TicketList, TicketList, TicketList] = [
@@ -103,16 +116,14 @@ export class LimiterCore {
   readonly blocked = new Set<Ticket>()
   readonly edges = new Map<LimiterCore, number>()
 
-  constructor(name: string | undefined, permits: number, maxWaiting: number, maxWait: number) {
+  constructor(behaviour: Behaviour, name: string | undefined, permits: number, maxWaiting: number, maxWait: number) {
+    this.behaviour = behaviour
     this.name = name
     this.permits = permits
     this.maxWaiting = maxWaiting
     this.maxWait = maxWait
   }
 }
-
-/** Told by lineage when a holder begins and ends a wait; filled in by `limiterLending.ts`, so that data does not depend on behaviour. */
-export const hooks: { onSeatWaits: (seat: Ticket, waiting: boolean) => void } = { onSeatWaits: () => {} }
 
 /** One request, and while it is granted the seat (`PermitNode`) that its work finds in its lineage. */
 export class Ticket implements PermitNode {
@@ -184,9 +195,25 @@ export class Ticket implements PermitNode {
   }
 
   onWaits(waiting: boolean): void {
-    hooks.onSeatWaits(this, waiting)
+    this.core.behaviour.onSeatWaits(this, waiting)
+  }
+
+  release(): void {
+    this.core.behaviour.release(this)
+  }
+
+  assign(fiber: AnyFiber): void {
+    this.fiber = fiber
+  }
+
+  abandon(): void {
+    if (this.state === "granted") this.isAbandoned = true
   }
 }
+
+/** The call that messages about this request name. */
+export const whereOf = (ticket: Ticket): string =>
+  ticket.ownFiber ? (ticket.weight === 1 ? "Limiter.withPermit" : "Limiter.withPermits") : "Limiter.request"
 
 export const nestOf = (seat: Ticket): Nest =>
   seat.nest ??= {

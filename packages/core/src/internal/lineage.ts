@@ -14,6 +14,8 @@
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import type { Reason } from "../Outcome.ts"
+import type { Progress } from "../Progress.ts"
+import type { Dump } from "./dump.ts"
 
 export type AnyFiber = Fiber.Fiber<unknown, unknown>
 
@@ -51,6 +53,8 @@ export interface RootNode extends Base {
 export interface CallNode extends Base {
   readonly kind: "call"
   readonly name: string | undefined
+  readonly onProgress: ((progress: Progress) => void) | undefined
+  readonly dump: () => Dump
 }
 
 /** One task of a call. `reason` is why it was asked to stop, and is what work inside it reads; `at` is its own time limit. */
@@ -59,16 +63,12 @@ export interface TaskNode extends Base, Limited {
   name: string | undefined
   index: number
   reason: Reason | undefined
-  /** Gives the task's place to another task while this one waits for a member of its own call. */
-  readonly place: Place | undefined
-}
-
-/** A task's place under the bound of its call. */
-export interface Place {
-  /** Frees the place. */
-  readonly leave: () => void
-  /** Asks for it back; `resume` is called, perhaps at once, when it is ours again. Gives a function that withdraws the request. */
-  readonly enter: (resume: () => void) => () => void
+  readonly call: CallNode
+  /** The task itself, where its call has use for it. */
+  task: unknown
+  /** The calls that run inside this task right now, and what its fibers wait for: what a dump shows. */
+  calls: Set<CallNode> | undefined
+  waits: Set<Wait> | undefined
 }
 
 export interface DeadlineNode extends Base, Limited {
@@ -179,14 +179,36 @@ export const announce = (node: LimitNode): void => {
   for (const listener of [...node.listeners]) listener.onDeadline(node)
 }
 
+/** Notes for dumps and for the simulator that `fiber` is suspended; the function it gives ends the note. */
+export const noteWait = (fiber: AnyFiber, node: Node, wait: Wait): () => void => {
+  const waits = noteOf(taskOf(node))
+  waits?.add(wait)
+  node.observer?.onWait(fiber, wait)
+  return () => {
+    waits?.delete(wait)
+    node.observer?.onResume(fiber, wait)
+  }
+}
+
+const noteOf = (task: TaskNode | undefined): Set<Wait> | undefined => task === undefined ? undefined : task.waits ??= new Set()
+
+/** Lists `call` under the task that makes it, until the function it gives is called. */
+export const listCall = (call: CallNode): () => void => {
+  const task = taskOf(call.parent)
+  if (task === undefined) return noop
+  ;(task.calls ??= new Set()).add(call)
+  return () => {
+    task.calls!.delete(call)
+  }
+}
+
 /**
  * Marks that `fiber` waits in one of our primitives for work that may need what `fiber` itself holds: its permits become
  * lendable. The function it gives ends the mark.
  */
 export const enterWait = (fiber: AnyFiber, node: Node | undefined, wait: Wait): () => void => {
   if (node === undefined) return noop
-  const observer = node.observer
-  observer?.onWait(fiber, wait)
+  const endNote = noteWait(fiber, node, wait)
   let lendable: Array<PermitNode> | undefined
   for (let n: Node | undefined = node; n !== undefined && n.kind !== "task"; n = n.parent) {
     if (n.kind === "permit" && !n.ended && n.fiber === fiber) (lendable ??= []).push(n)
@@ -196,7 +218,7 @@ export const enterWait = (fiber: AnyFiber, node: Node | undefined, wait: Wait): 
   return () => {
     if (over) return
     over = true
-    observer?.onResume(fiber, wait)
+    endNote()
     if (lendable !== undefined) for (const n of lendable) if (--n.waits === 0) n.onWaits(false)
   }
 }

@@ -18,9 +18,7 @@ import { front, type LimiterCore, type Ticket } from "./limiterState.ts"
 /** Whether `seat` cannot go on before `ticket`, which waits below it, has ended. */
 const holdsUp = (ticket: Ticket, seat: Ticket): boolean => seat.waits > 0 || (ticket.ownFiber && ticket.fiber === seat.fiber)
 
-/**
- * The cycle that the waiting `ticket` closes, as text, or `undefined` if it can end.
- */
+/** The cycle that the waiting `ticket` closes, as text, or `undefined` if its wait can end. */
 export const findCycle = (ticket: Ticket): string | undefined => {
   const { held } = ticket
   if (held === undefined || !mayCycle(ticket, held)) return undefined
@@ -29,14 +27,13 @@ export const findCycle = (ticket: Ticket): string | undefined => {
 }
 
 /** The holder `seat` has begun to wait: finds a ticket below it that can now never be served. */
-export const findCycleBelow = (seat: Ticket): readonly [ticket: Ticket, cycle: string] | undefined => {
+export const findStuckBelow = (seat: Ticket): Ticket | undefined => {
   const below = seat.nest?.below
   if (below === undefined || below.size === 0) return undefined
   if (seat.core.lines[front].head === undefined && !reaches(seat.core, (core) => core === seat.core)) return undefined
-  const stuck = reduce(seat.core)
+  const { tickets } = reduce(seat.core)
   // The one that came last gives way: the others have waited longer.
-  for (const ticket of [...below].reverse()) if (stuck.tickets.has(ticket)) return [ticket, describe(ticket, stuck)]
-  return undefined
+  return [...below].reverse().find((ticket) => tickets.has(ticket))
 }
 
 const mayCycle = (ticket: Ticket, held: ReadonlyArray<Ticket>): boolean => {
@@ -69,9 +66,13 @@ interface Stuck {
   readonly seats: ReadonlySet<Ticket>
 }
 
-const permitsOf = (seat: Ticket): number =>
-  // With what its fiber asked for in addition, and its own loan while the lender counts it.
-  seat.size - seat.borrowed + (seat.borrowed > 0 && seat.seat?.nest?.counted === true ? seat.borrowed : 0)
+/** What a holder's end gives back: with what its fiber asked for in addition, and its own loan while the lender counts it. */
+const permitsOf = (seat: Ticket): number => seat.size - seat.borrowed + countedLoan(seat)
+
+/** What a waiting ticket has already: it waits for the rest. */
+const partOf = (ticket: Ticket): number => ticket.own + countedLoan(ticket)
+
+const countedLoan = (ticket: Ticket): number => ticket.borrowed > 0 && ticket.seat?.nest?.counted === true ? ticket.borrowed : 0
 
 const reduce = (start: LimiterCore): Stuck => {
   const cores = new Set([start])
@@ -81,8 +82,13 @@ const reduce = (start: LimiterCore): Stuck => {
   const waitsFor = new Map<Ticket, number>()
   const free = new Map<LimiterCore, number>()
   for (const core of cores) {
-    for (const line of core.lines) for (let t = line.head; t !== undefined; t = t.next) tickets.add(t)
     let room = core.permits
+    for (const line of core.lines) {
+      for (let t = line.head; t !== undefined; t = t.next) {
+        tickets.add(t)
+        room -= partOf(t)
+      }
+    }
     for (const seat of core.blocked) {
       let count = 0
       for (const ticket of seat.nest!.below) if (holdsUp(ticket, seat)) count++
@@ -95,6 +101,7 @@ const reduce = (start: LimiterCore): Stuck => {
 
   const finish = (ticket: Ticket): void => {
     tickets.delete(ticket)
+    free.set(ticket.core, free.get(ticket.core)! + partOf(ticket))
     if (ticket.held === undefined) return
     for (const seat of ticket.held) {
       const count = waitsFor.get(seat)
@@ -116,7 +123,7 @@ const reduce = (start: LimiterCore): Stuck => {
       if (!closed.has(core) && ticket.need <= free.get(core)!) finish(ticket)
       else {
         closed.add(core)
-        if (canBorrow(ticket, waitsFor)) finish(ticket)
+        if (canBorrow(ticket, tickets, waitsFor)) finish(ticket)
       }
     }
   }
@@ -124,11 +131,11 @@ const reduce = (start: LimiterCore): Stuck => {
 }
 
 /** A candidate gets its whole weight from a seat whose holder waits, once the borrower before it is done. */
-const canBorrow = (ticket: Ticket, waitsFor: ReadonlyMap<Ticket, number>): boolean => {
+const canBorrow = (ticket: Ticket, tickets: ReadonlySet<Ticket>, waitsFor: ReadonlyMap<Ticket, number>): boolean => {
   const seat = ticket.candidateOf
   if (seat === undefined || seat.size < ticket.weight || !(seat.waits > 0 || seat.nest!.awaited.has(ticket))) return false
   const borrower = seat.nest!.borrower
-  return borrower === undefined || (borrower.state === "granted" && !waitsFor.has(borrower))
+  return borrower === undefined || !(tickets.has(borrower) || waitsFor.has(borrower))
 }
 
 // -----------------------------------------------------------------------------

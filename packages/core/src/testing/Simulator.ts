@@ -52,7 +52,7 @@
  * console.log(Object.keys(found.labels).sort().join(" and ")) // => 10 and 20
  *
  * const replayed = await Simulator.run(program, { seed: found.seeds["10"] })
- * console.log(replayed.exit) // => Success(10)
+ * console.log(String(replayed.exit)) // => Success(10)
  * ```
  *
  * @since 0.1.0
@@ -152,7 +152,8 @@ export const check = <A, E>(program: Program<A, E>, options: CheckOptions<A, E> 
   check_.options(where, options, known.check)
   const leaks = options.leaks === undefined ? "fail" : check_.word(where, "leaks", options.leaks, ["fail", "ignore"])
   return many(where, program, options, (run) =>
-    run.verdict !== "passed" ? `gave ${run.verdict}` : leaks === "fail" ? leftBehind(run) : undefined)
+    run.verdict !== "passed" ? `gave ${run.verdict}` : leaks === "fail" ? leftBehind(run) : undefined
+  )
 }
 
 /**

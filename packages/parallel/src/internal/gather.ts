@@ -2,10 +2,10 @@
  * One call of a gather: pulls items from an iterable, keeps one outcome for each, and decides what the call returns.
  */
 import * as GatherResult from "@skein/core/GatherResult"
-import * as Limiter from "@skein/core/Limiter"
+import type * as Limiter from "@skein/core/Limiter"
 import type * as Outcome from "@skein/core/Outcome"
+import type * as Progress from "@skein/core/Progress"
 import * as TaskPump from "@skein/core/TaskPump"
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -21,19 +21,21 @@ export interface Plan {
   readonly limiter: Limiter.Limiter<never> | undefined
   readonly priority: Limiter.Priority | undefined
   readonly onOutcome: ((outcome: Outcome.Outcome<unknown, unknown>) => void) | undefined
+  readonly onProgress: ((progress: Progress.Progress) => void) | undefined
 }
 
-const own = ["onFailure", "onTimeout", "stop", "limiter", "priority", "onOutcome"]
+const own = ["onFailure", "onTimeout", "stop", "limiter", "priority", "onOutcome", "onProgress"]
 
 /** Reads the options of a public function; wrong ones throw at once. */
 export const plan = (where: string, options: Options<never, never> | undefined): Plan => {
   const settings = TaskPump.readSettings(where, options, own)
-  const { limiter, onOutcome, stop } = options ?? {}
+  const { limiter, onOutcome, onProgress, stop } = options ?? {}
+  if (onProgress !== undefined && typeof onProgress !== "function") throw TaskPump.mustBe(where, "onProgress", "a function", onProgress)
   if (onOutcome !== undefined && typeof onOutcome !== "function") throw TaskPump.mustBe(where, "onOutcome", "a function", onOutcome)
   if (stop !== undefined && !isAbortSignal(stop) && !Effect.isEffect(stop)) {
     throw TaskPump.mustBe(where, "stop", "an AbortSignal or an Effect", stop)
   }
-  if (limiter !== undefined && !Limiter.isLimiter(limiter)) throw TaskPump.mustBe(where, "limiter", "a Limiter", limiter)
+  if (limiter !== undefined && typeof limiter?.withPermit !== "function") throw TaskPump.mustBe(where, "limiter", "a Limiter", limiter)
   return {
     where,
     settings,
@@ -42,7 +44,8 @@ export const plan = (where: string, options: Options<never, never> | undefined):
     stop: stop as Plan["stop"],
     limiter,
     priority: options?.priority === undefined ? undefined : TaskPump.oneOf(where, "priority", options.priority, ["normal", "high", "low"]),
-    onOutcome: onOutcome as Plan["onOutcome"]
+    onOutcome: onOutcome as Plan["onOutcome"],
+    onProgress
   }
 }
 
@@ -85,7 +88,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   private endStop: (() => Fiber.Fiber<unknown, unknown> | undefined) | undefined
 
   constructor(owner: Fiber.Fiber<any, any>, plan: Plan, work: Work<T, A, E>) {
-    super(owner, plan.settings)
+    super(owner, plan.settings, plan.onProgress)
     this.plan = plan
     this.work = work
     const { items } = work
@@ -138,8 +141,9 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   }
 
   readonly interrupt: Effect.Effect<void> = Effect.callback<void>((done) => {
+    if (this.resume === undefined) return done(Effect.void)
     this.resume = () => done(Effect.void)
-    if (this.closed) return done(Effect.void)
+    if (this.closed) return
     this.stop({ reason: { _tag: "CallerInterrupted", because: this.because() } }, false)
   })
 
@@ -194,22 +198,10 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
 
   protected override onSettled(task: TaskPump.Task<A, E>, outcome: Outcome.Outcome<A, E>): void {
     this.list[task.index] = outcome
-    this.observe(outcome)
+    if (this.plan.onOutcome !== undefined) this.observe("onOutcome", this.plan.onOutcome, outcome)
     if (outcome._tag === "Failed" && this.plan.onFailure === "interrupt" && this.firstFailure === undefined && this.stopped === undefined) {
       this.firstFailure = outcome
       this.stop({ reason: { _tag: "SiblingFailed", index: outcome.index, name: outcome.name } }, false)
-    }
-  }
-
-  private observe(outcome: Outcome.Outcome<A, E>): void {
-    const { onOutcome } = this.plan
-    if (onOutcome === undefined) return
-    try {
-      onOutcome(outcome)
-    } catch (defect) {
-      Effect.runForkWith(this.baseContext)(
-        Effect.logWarning(`${this.plan.where}: onOutcome threw for task ${outcome.index}`, Cause.die(defect))
-      )
     }
   }
 
@@ -225,7 +217,11 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     this.closeSource()
     this.close()
     const stopFiber = this.endStop?.()
-    const answer = (): void => this.resume!(this.answer())
+    const answer = (): void => {
+      const resume = this.resume!
+      this.resume = undefined
+      resume(this.answer())
+    }
     if (stopFiber === undefined) answer()
     else stopFiber.addObserver(answer)
   }
@@ -248,7 +244,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
         task.reset(index, undefined).name = this.work.names?.[index]
         const outcome = this.notStarted(task, stopped)
         list[index] = outcome
-        this.observe(outcome)
+        if (plan.onOutcome !== undefined) this.observe("onOutcome", plan.onOutcome, outcome)
       }
     }
     const result = GatherResult.make<A, E, unknown>(list, {
@@ -259,16 +255,10 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     })
     if (this.sourceError !== undefined) return Effect.die(new SourceFailed({ cause: this.sourceError.cause, partial: result }))
     if (this.firstFailure !== undefined) {
-      return Effect.failCause(GatherResult.annotateCause(original(this.firstFailure.cause), result))
+      return Effect.failCause(GatherResult.annotateCause(TaskPump.original(this.firstFailure.cause), result))
     }
     const late = stopped?.limit === "call" || stopped?.limit === "deadline"
     if (plan.onTimeout === "fail" && late && !(result.allSucceeded && result.exhausted)) return Effect.fail(new GatherTimeout({ result }))
     return Effect.succeed(result)
   }
-}
-
-/** Exactly one typed failure, the original (law 5); a task that only died fails the call with its defects. */
-const original = <E>(cause: Cause.Cause<E>): Cause.Cause<E> => {
-  const fail = cause.reasons.find(Cause.isFailReason)
-  return Cause.fromReasons(fail === undefined ? cause.reasons.filter(Cause.isDieReason) : [fail])
 }

@@ -76,7 +76,7 @@ export const seeded = (seed: number, preemption: number | undefined): Chooser =>
   const p = preemption ?? style[0]
   const order = style[1]
   return {
-    pick: n => {
+    pick: (n) => {
       if (order === "fifo") return 0
       if (n === 1) return 0
       if (order === "recent" && prng.next() < 0.875) return n - 1

@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Program, Run, Verdict } from "./model.ts"
-import { macrotask } from "./outside.ts"
+import { enter, macrotask } from "./outside.ts"
 import { count, cycleOf, describe, formatFiber, formatMillis, labelOf } from "./report.ts"
 import { type Settings, Simulation } from "./simulation.ts"
 
@@ -12,8 +12,19 @@ const none: ReadonlyArray<never> = []
 
 const begin = <A, E>(program: Program<A, E>, settings: Settings): Simulation => {
   const simulation = new Simulation(settings)
-  // A factory that throws is a program that dies: it must be reported with its seed like any other.
-  simulation.start(Effect.isEffect(program) ? program : Effect.suspend(program))
+  if (Effect.isEffect(program)) simulation.start(program)
+  else {
+    // Called now and not by the first step: an interruption before that step must find fresh state too. A factory that throws is a
+    // program that dies, and is reported with its seed like any other.
+    const previous = enter(simulation.outside)
+    try {
+      simulation.start(program())
+    } catch (error) {
+      simulation.start(Effect.die(error))
+    } finally {
+      enter(previous)
+    }
+  }
   return simulation
 }
 
@@ -24,7 +35,9 @@ export const executeSync = <A, E>(program: Program<A, E>, settings: Settings): R
   const run = conclude<A, E>(
     simulation,
     settings,
-    progress === "over" || simulation.ended ? undefined : "it uses promises or something real, which a synchronous run cannot wait for: use Simulator.run"
+    progress === "over" || simulation.ended
+      ? undefined
+      : "it uses promises or something real, which a synchronous run cannot wait for: use Simulator.run"
   )
   if (progress !== "over") simulation.abandon()
   simulation.outside.forget()
@@ -84,22 +97,24 @@ const wakeOrQuiet = async (simulation: Simulation, realTime: number): Promise<vo
 const conclude = <A, E>(simulation: Simulation, settings: Settings, stuck: string | undefined): Run<A, E> => {
   const exit = simulation.main?.pollUnsafe() as Exit.Exit<A, E> | undefined
   const cause = simulation.brokenCause ?? (exit !== undefined && Exit.isFailure(exit) ? exit.cause : undefined)
-  const verdict: Verdict = simulation.broken !== undefined
-    ? "failed"
-    : stuck !== undefined || simulation.wokenFromOutside
-    ? "external"
-    : exit !== undefined
-    ? Exit.isSuccess(exit) ? "passed" : "failed"
-    : simulation.exhausted !== undefined
-    ? "livelock"
-    : "deadlock"
+  const verdict: Verdict =
+    simulation.broken !== undefined
+      ? "failed"
+      : stuck !== undefined || simulation.wokenFromOutside
+        ? "external"
+        : exit !== undefined
+          ? Exit.isSuccess(exit)
+            ? "passed"
+            : "failed"
+          : simulation.exhausted !== undefined
+            ? "livelock"
+            : "deadlock"
   const alive = simulation.alive()
   const running = exit === undefined
   const waits = running ? describe(simulation, alive) : none
   const cycle = running ? cycleOf(simulation, alive) : undefined
-  const busiest = verdict === "livelock"
-    ? describe(simulation, [...simulation.fibers.values()].sort((a, b) => b.steps - a.steps).slice(0, 3))
-    : none
+  const busiest =
+    verdict === "livelock" ? describe(simulation, [...simulation.fibers.values()].sort((a, b) => b.steps - a.steps).slice(0, 3)) : none
   const leaks = running ? none : describe(simulation, alive)
   const pending = simulation.clock.pending
   const run: Omit<Run<A, E>, "report"> = {
@@ -119,9 +134,7 @@ const conclude = <A, E>(simulation: Simulation, settings: Settings, stuck: strin
     interrupted: simulation.interrupted === undefined ? undefined : labelOf(simulation.interrupted),
     trace: simulation.trace
   }
-  const report = verdict === "passed" && leaks.length === 0
-    ? "passed"
-    : reportOf(run, stuck, simulation.broken?.step, simulation.exhausted)
+  const report = verdict === "passed" && leaks.length === 0 ? "passed" : reportOf(run, stuck, simulation.broken?.step, simulation.exhausted)
   return { ...run, report }
 }
 
@@ -138,8 +151,11 @@ const reportOf = (
       lines.push(`passed ${at}`)
       break
     case "failed":
-      lines.push(brokenAt === undefined ? `failed ${at}` : `failed ${at}: the invariant was violated, or an observer threw, at step ${brokenAt}`)
-      if (run.cause !== undefined) lines.push(Cause.hasInterruptsOnly(run.cause) ? "  the main fiber was interrupted" : Cause.pretty(run.cause))
+      lines.push(
+        brokenAt === undefined ? `failed ${at}` : `failed ${at}: the invariant was violated, or an observer threw, at step ${brokenAt}`
+      )
+      if (run.cause !== undefined)
+        lines.push(Cause.hasInterruptsOnly(run.cause) ? "  the main fiber was interrupted" : Cause.pretty(run.cause))
       break
     case "deadlock":
       lines.push(`deadlock ${at}: nothing can run and no timer is pending`)

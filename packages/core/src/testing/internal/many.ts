@@ -39,7 +39,12 @@ const finding = (
 ): SimulationError => {
   const replay: RunOptions = { ...given(options), seed: run.seed, ...(interrupt === undefined ? {} : { interrupt }) }
   const cause = thrown ?? (run.cause === undefined ? undefined : Cause.squash(run.cause))
-  return new SimulationError(`${where}: ${what}\n\n${run.report}\n\nreplay: Simulator.run(program, ${formatOptions(replay)})`, run, replay, cause)
+  return new SimulationError(
+    `${where}: ${what}\n\n${run.report}\n\nreplay: Simulator.run(program, ${formatOptions(replay)})`,
+    run,
+    replay,
+    cause
+  )
 }
 
 /** The options that a replay needs too. */
@@ -55,11 +60,13 @@ const given = (options: RunOptions): RunOptions => {
 
 const formatOptions = (value: unknown): string =>
   typeof value === "object" && value !== null
-    ? `{ ${Object.entries(value).map(([key, v]) => typeof v === "function" ? key : `${key}: ${formatOptions(v)}`).join(", ")} }`
+    ? `{ ${Object.entries(value)
+        .map(([key, v]) => (typeof v === "function" ? key : `${key}: ${formatOptions(v)}`))
+        .join(", ")} }`
     : JSON.stringify(value)
 
 /** Hands the event loop a turn now and then: timeouts of a test runner and interrupts by its user must get through. */
-const breather = (): () => Promise<void> | undefined => {
+const breather = (): (() => Promise<void> | undefined) => {
   let last = performance.now()
   let calls = 0
   return () => {
@@ -123,7 +130,13 @@ const manySeeds = async <A, E>(
   program: Program<A, E>,
   options: CheckOptions<A, E>,
   wrong: (run: Run<A, E>) => string | undefined,
-  { from, to, settings, realTime, label }: {
+  {
+    from,
+    to,
+    settings,
+    realTime,
+    label
+  }: {
     readonly from: number
     readonly to: number
     readonly settings: ReturnType<typeof settingsOf>
@@ -160,8 +173,12 @@ const manySeeds = async <A, E>(
   }
   const missed = (options.reach ?? []).filter((wanted) => labels[wanted] === undefined)
   if (missed.length > 0) {
-    const reached = Object.entries(labels).map(([kind, n]) => `${kind} ${n}`).join(", ")
-    throw new Error(`${where}: ${count(to - from + 1, "seed")} never reached ${missed.map((m) => JSON.stringify(m)).join(", ")}; reached: ${reached}`)
+    const reached = Object.entries(labels)
+      .map(([kind, n]) => `${kind} ${n}`)
+      .join(", ")
+    throw new Error(
+      `${where}: ${count(to - from + 1, "seed")} never reached ${missed.map((m) => JSON.stringify(m)).join(", ")}; reached: ${reached}`
+    )
   }
   return { runs: to - from + 1, steps, verdicts, labels, seeds }
 }
@@ -171,10 +188,10 @@ export const leftBehind = (run: Run<unknown, unknown>): string | undefined =>
   run.leaks.length > 0
     ? `left ${count(run.leaks.length, "fiber")} behind: ${run.leaks.slice(0, 5).map(formatFiber).join("; ")}`
     : run.timers.length > 0
-    ? `left ${count(run.timers.length, "timer")} behind`
-    : undefined
+      ? `left ${count(run.timers.length, "timer")} behind`
+      : undefined
 
-const text = (thrown: unknown): string => thrown instanceof Error ? thrown.message : check.show(thrown)
+const text = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : check.show(thrown))
 
 /** Checks the options at once, then runs. */
 export const sweepAll = <A, E>(program: Program<A, E>, options: SweepOptions<A, E>): Promise<Sweep> => {
@@ -187,11 +204,8 @@ export const sweepAll = <A, E>(program: Program<A, E>, options: SweepOptions<A, 
   const moment = options.moment === undefined ? "both" : check.word(where, "moment", options.moment, ["before", "during", "both"])
   const defects = options.defects === undefined ? "fail" : check.word(where, "defects", options.defects, ["fail", "ignore"])
   const maxRuns = options.maxRuns === undefined ? 20_000 : check.positiveInt(where, "maxRuns", options.maxRuns)
-  const targets: ReadonlyArray<Interrupt["target"]> = target === "main"
-    ? ["main"]
-    : target === "children"
-    ? ["running", "other"]
-    : ["main", "running", "other"]
+  const targets: ReadonlyArray<Interrupt["target"]> =
+    target === "main" ? ["main"] : target === "children" ? ["running", "other"] : ["main", "running", "other"]
   const moments: ReadonlyArray<Interrupt["moment"]> = moment === "both" ? ["before", "during"] : [moment]
   return sweepSeeds(program, options, { where, from, to, settings, realTime, targets, moments, defects, maxRuns })
 }
@@ -199,7 +213,17 @@ export const sweepAll = <A, E>(program: Program<A, E>, options: SweepOptions<A, 
 const sweepSeeds = async <A, E>(
   program: Program<A, E>,
   options: SweepOptions<A, E>,
-  { where, from, to, settings, realTime, targets, moments, defects, maxRuns }: {
+  {
+    where,
+    from,
+    to,
+    settings,
+    realTime,
+    targets,
+    moments,
+    defects,
+    maxRuns
+  }: {
     readonly where: string
     readonly from: number
     readonly to: number
@@ -224,13 +248,18 @@ const sweepSeeds = async <A, E>(
     runs++
     verdicts[run.verdict]++
     const who = interrupt === undefined ? undefined : run.interrupted
-    if (who !== undefined) who === "main" ? interrupted.main++ : interrupted.children++
-    const subject = who === undefined ? `seed ${seed} without an interruption` : `seed ${seed}, ${who} interrupted ${interrupt!.moment} step ${interrupt!.step},`
+    if (who === "main") interrupted.main++
+    else if (who !== undefined) interrupted.children++
+    const subject =
+      who === undefined
+        ? `seed ${seed} without an interruption`
+        : `seed ${seed}, ${who} interrupted ${interrupt!.moment} step ${interrupt!.step},`
     const what = wrongWith(run, who !== undefined, defects)
     if (what !== undefined) throw finding(where, `${subject} ${what}`, run, options, interrupt)
     if (options.after !== undefined) {
       const failed = await runAfter(options.after, run)
-      if (failed !== undefined) throw finding(where, `${subject} left things wrong: ${text(failed.thrown)}`, run, options, interrupt, failed.thrown)
+      if (failed !== undefined)
+        throw finding(where, `${subject} left things wrong: ${text(failed.thrown)}`, run, options, interrupt, failed.thrown)
     }
     const pause = breathe()
     if (pause !== undefined) await pause
@@ -242,7 +271,7 @@ const sweepSeeds = async <A, E>(
     for (let seed = from; seed <= to; seed++) {
       const { steps } = await once(seed, undefined)
       longest = Math.max(longest, steps)
-      const stride = Math.max(1, Math.ceil(steps * targets.length * moments.length / maxRuns))
+      const stride = Math.max(1, Math.ceil((steps * targets.length * moments.length) / maxRuns))
       every = Math.max(every, stride)
       for (let step = 1; step <= steps; step += stride) {
         for (const who of targets) {

@@ -139,22 +139,24 @@ export interface RunOptions extends SharedOptions {
    */
   readonly seed?: number | undefined
   /** Interrupts a fiber at a step, as a sweep does. */
-  readonly interrupt?: {
-    /** Counted over all fibers, from 1. */
-    readonly step: number
-    /**
-     * `main`, the child that is `running` at that step, or some `other` living child, chosen by the seed.
-     *
-     * @default "main"
-     */
-    readonly target?: "main" | "running" | "other" | undefined
-    /**
-     * `before` the step's primitive is evaluated, as if the fiber had been preempted there, or `during` it: after it was evaluated, before what follows it.
-     *
-     * @default "before"
-     */
-    readonly moment?: "before" | "during" | undefined
-  } | undefined
+  readonly interrupt?:
+    | {
+        /** Counted over all fibers, from 1. */
+        readonly step: number
+        /**
+         * `main`, the child that is `running` at that step, or some `other` living child, chosen by the seed.
+         *
+         * @default "main"
+         */
+        readonly target?: "main" | "running" | "other" | undefined
+        /**
+         * `before` the step's primitive is evaluated, as if the fiber had been preempted there, or `during` it: after it was evaluated, before what follows it.
+         *
+         * @default "before"
+         */
+        readonly moment?: "before" | "during" | undefined
+      }
+    | undefined
 }
 
 /**

@@ -25,19 +25,16 @@ export const seedsOf = (
   otherwise: number
 ): { readonly from: number; readonly to: number } => {
   const from = seedOf(where, options.seed)
-  const n = options.seeds === undefined
-    ? options.seed === undefined ? otherwise : 1
-    : check.positiveInt(where, "seeds", options.seeds)
+  const n = options.seeds === undefined ? (options.seed === undefined ? otherwise : 1) : check.positiveInt(where, "seeds", options.seeds)
   return { from, to: from + n - 1 }
 }
 
 /** Everything but the seed, checked once for a whole loop. */
-export const settingsOf = (where: string, options: RunOptions): (seed: number, interrupt?: Interrupt) => Settings => {
+export const settingsOf = (where: string, options: RunOptions): ((seed: number, interrupt?: Interrupt) => Settings) => {
   const { preemption, invariant, interrupt, trace = false } = options
   const maxSteps = options.maxSteps === undefined ? 2_000_000 : check.positiveInt(where, "maxSteps", options.maxSteps)
-  const maxStepsPerInstant = options.maxStepsPerInstant === undefined
-    ? 500_000
-    : check.positiveInt(where, "maxStepsPerInstant", options.maxStepsPerInstant)
+  const maxStepsPerInstant =
+    options.maxStepsPerInstant === undefined ? 500_000 : check.positiveInt(where, "maxStepsPerInstant", options.maxStepsPerInstant)
   if (preemption !== undefined && !(typeof preemption === "number" && preemption >= 0 && preemption <= 1)) {
     throw check.mustBe(where, "preemption", "a number from 0 to 1", preemption)
   }

@@ -58,10 +58,17 @@ const initHook = hooks?.createHook({
     const owner = inside ?? owners.get(hooks.executionAsyncId())
     if (owner === undefined) return
     // One is made at each suspension. It matters as a link of the chain, when the program runs a live fiber inside a promise.
-    if (kind === "effect/Fiber") owner.touched && owner.own(id)
-    else owner.started(id, kind)
+    if (kind !== "effect/Fiber") owner.started(id, kind)
+    else if (owner.touched) owner.own(id)
   }
 })
+
+/** From here on `outside` owns what is started; gives the owner before it, for the end of the section. */
+export const enter = (outside: Outside | undefined): Outside | undefined => {
+  const previous = inside
+  inside = outside
+  return previous
+}
 
 export class Outside {
   /** Whether the program has started anything there. */
@@ -73,16 +80,6 @@ export class Outside {
   /** The kinds of real work under way, e.g. `Timeout`, `FSREQPROMISE`. */
   get underWay(): ReadonlyArray<string> {
     return [...new Set(this.real.values())].sort()
-  }
-
-  enter(): Outside | undefined {
-    const previous = inside
-    inside = this
-    return previous
-  }
-
-  leave(previous: Outside | undefined): void {
-    inside = previous
   }
 
   own(id: number): void {
@@ -133,7 +130,7 @@ export class Outside {
 }
 
 /** Keeps the watch on while `f` runs; switching it on and off costs a microsecond, so loops over seeds hold it. */
-export const watch = (): () => void => {
+export const watch = (): (() => void) => {
   if (watching++ === 0) {
     // Made on first use: a program that prints must not look as if it had opened a pipe.
     void host.process?.stdout
@@ -147,4 +144,4 @@ export const watch = (): () => void => {
 
 /** One turn of the event loop. */
 export const macrotask = (): Promise<void> =>
-  new Promise((resolve) => host.setImmediate === undefined ? void setTimeout(resolve, 0) : void host.setImmediate(resolve))
+  new Promise((resolve) => (host.setImmediate === undefined ? void setTimeout(resolve, 0) : void host.setImmediate(resolve)))

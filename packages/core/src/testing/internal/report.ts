@@ -31,15 +31,16 @@ export const describe = (simulation: Simulation, states: ReadonlyArray<FiberStat
       name: nameOf(fiber),
       number: state.number,
       steps: state.steps,
-      state: wait !== undefined
-        ? `waits for ${wait.what}`
-        : at !== undefined
-        ? `sleeps until ${formatMillis(at)}`
-        : simulation.clock.forever.has(fiber)
-        ? "sleeps for ever"
-        : state.queued
-        ? "could go on"
-        : "is suspended",
+      state:
+        wait !== undefined
+          ? `waits for ${wait.what}`
+          : at !== undefined
+            ? `sleeps until ${formatMillis(at)}`
+            : simulation.clock.forever.has(fiber)
+              ? "sleeps for ever"
+              : state.queued
+                ? "could go on"
+                : "is suspended",
       holders: wait === undefined ? [] : holdersOf(simulation, wait).map(labelOf)
     }
   })

@@ -12,6 +12,10 @@
  *        └──▶ main ended, or nothing can happen any more: over
  * ```
  *
+ * **What is never done.** The first primitive after a fiber was started or woken is always evaluated at once, as in the live runtime, where no budget
+ * that lets a fiber move at all ends there. Effect counts on it: whoever resumes a waiter has handed it over, and a fiber that is
+ * interrupted before its start and then yielded would be started all the same, with its interruption lost.
+ *
  * A preempted fiber yields through `scheduleTask`, and two questions of the runtime follow when it resumes: for the `void` it resumes with, and for
  * the primitive it was about to evaluate. Neither is a step of its own, and a second preemption there would never let the fiber
  * move; `skip` answers both with no.
@@ -24,7 +28,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as lineage from "../../internal/lineage.ts"
 import { type Chooser, Prng, randomService } from "./choice.ts"
-import { Outside } from "./outside.ts"
+import { enter, Outside } from "./outside.ts"
 import { Runnable, type Task } from "./runnable.ts"
 import { VirtualClock } from "./virtualClock.ts"
 
@@ -127,8 +131,14 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
       state.skip--
       return false
     }
+    if (this.stopped) return this.preempt(state)
+    const woken = fiber.currentOpCount === 1
     // Whatever wakes a fiber from outside hands it to the loop, which decides when it goes on.
-    if (this.stopped || !this.looping) return this.preempt(state)
+    if (!this.looping) {
+      this.settled = false
+      this.onWake?.()
+      return !woken && this.preempt(state)
+    }
     const step = ++this.steps
     state.steps++
     const { settings } = this
@@ -138,7 +148,8 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
       this.stopped = true
       return this.preempt(state)
     }
-    if (settings.interrupt !== undefined && step === settings.interrupt.step) return this.inject(settings.interrupt, state)
+    if (settings.interrupt !== undefined && step === settings.interrupt.step) return this.inject(settings.interrupt, state, woken)
+    if (woken) return false
     if (this.pendingInterrupt !== undefined) return this.preempt(state)
     // Alone, a fiber that yields goes on at once: nothing could come between.
     if (this.runnable.ordinarySize === 0 && state === this.first) return false
@@ -148,7 +159,7 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
   /** Goes on until it is over or the real world is needed. */
   advance(): Progress {
     this.looping = true
-    const previous = this.outside.enter()
+    const previous = enter(this.outside)
     try {
       for (;;) {
         this.drain()
@@ -165,7 +176,7 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
         for (const timer of due) this.schedule(timer.resume, 0)
       }
     } finally {
-      this.outside.leave(previous)
+      enter(previous)
       this.looping = false
     }
   }
@@ -254,6 +265,7 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
         state.skip = 0
       }, priority)
     }
+    // Woken without a fiber, e.g. by a task that a callback handed over.
     if (!this.looping) this.onWake?.()
   }
 
@@ -275,7 +287,7 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
     let state = this.fibers.get(fiber)
     if (state === undefined) {
       if (this.fibers.size >= this.sweepAt) this.forgetEnded()
-      this.fibers.set(fiber, state = { fiber, number: ++this.seen, steps: 0, skip: 0, queued: false, wait: undefined })
+      this.fibers.set(fiber, (state = { fiber, number: ++this.seen, steps: 0, skip: 0, queued: false, wait: undefined }))
     }
     return state
   }
@@ -288,18 +300,20 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
     this.sweepAt = Math.max(4096, this.fibers.size * 2)
   }
 
-  private inject(interrupt: Interrupt, running: FiberState): boolean {
+  private inject(interrupt: Interrupt, running: FiberState, woken: boolean): boolean {
     const target = this.targetOf(interrupt, running)
     if (target === undefined) return false
     this.interrupted = target
     if (this.settings.trace) this.note(`interrupt of ${target.number === 1 ? "main" : `fiber ${target.number}`}`)
-    if (interrupt.moment === "during") {
+    // A waiter that was just resumed is interrupted at its next step instead: nothing comes between a resume and its first primitive.
+    if (interrupt.moment === "during" && !(woken && target === running && running.steps > 1)) {
       // Running, it takes the interruption after this primitive was evaluated and before what follows it.
       target.fiber.interruptUnsafe()
       return false
     }
     this.pendingInterrupt = target
-    return this.preempt(running)
+    // The first step of the main fiber is an exception: it stands for an interruption before the start, and no task to start it is under way.
+    return (!woken || this.steps === 1) && this.preempt(running)
   }
 
   private targetOf(interrupt: Interrupt, running: FiberState): FiberState | undefined {

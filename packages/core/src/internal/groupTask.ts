@@ -1,0 +1,100 @@
+/** A spawned task of a group, which is its own handle: one object a task. */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Outcome from "../Outcome.ts"
+import type * as TaskGroup from "../TaskGroup.ts"
+import * as TaskPump from "../TaskPump.ts"
+import type { GroupPump } from "./groupPump.ts"
+import type { Entry } from "./timers.ts"
+
+/**
+ * A joined task gave no value because it timed out, was cancelled, or never started. Its work may have happened in part unless the outcome is `NotStarted`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskNotCompleted extends Data.TaggedError("TaskNotCompleted")<{
+  readonly outcome: Outcome.TimedOut<unknown> | Outcome.Cancelled<unknown> | Outcome.NotStarted
+}> {
+  override get message(): string {
+    const { outcome } = this
+    const who = `task ${outcome.index}${outcome.name === undefined ? "" : ` "${outcome.name}"`}`
+    return outcome._tag === "TimedOut"
+      ? `${who} hit its ${outcome.limit} limit`
+      : `${who} ${outcome._tag === "Cancelled" ? "was cancelled" : "never started"}: ${Outcome.formatReason(outcome.reason)}`
+  }
+}
+
+export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Handle<A, E> {
+  readonly group: GroupPump<any>
+  /** Wakes the spawner that waits for this task's place. */
+  onStart: (() => void) | undefined = undefined
+  queueEntry: Entry | undefined = undefined
+  private waiters: Array<(outcome: Outcome.Outcome<A, E>) => void> | undefined = undefined
+  /** How many of this task's fibers wait for members of the group; above 0 the place is lent. */
+  lent = 0
+
+  constructor(group: GroupPump<any>) {
+    super()
+    this.group = group
+  }
+
+  get status(): Outcome.Status | "pending" | "running" {
+    return this.outcome !== undefined ? this.outcome.status : this.startedAt === 0 ? "pending" : "running"
+  }
+
+  get await(): Effect.Effect<Outcome.Outcome<A, E>> {
+    return Effect.withFiber((fiber) =>
+      this.outcome !== undefined ? Effect.succeed(this.outcome) : this.group.waitInside(fiber, this, (wake) => this.onOutcome(wake))
+    )
+  }
+
+  get join(): Effect.Effect<A, E | TaskNotCompleted> {
+    return Effect.flatMap(this.await, (outcome): Effect.Effect<A, E | TaskNotCompleted> => {
+      switch (outcome._tag) {
+        case "Completed":
+          return Effect.succeed(outcome.value)
+        case "Failed":
+          return Effect.failCause(outcome.cause)
+        default:
+          return Effect.fail(new TaskNotCompleted({ outcome }))
+      }
+    })
+  }
+
+  cancel(reason?: unknown): Effect.Effect<Outcome.Outcome<A, E>> {
+    return Effect.suspend(() => {
+      this.group.cancelTask(this, { reason: { _tag: "Requested", value: reason } })
+      return this.await
+    })
+  }
+
+  private onOutcome(wake: (outcome: Outcome.Outcome<A, E>) => void): () => void {
+    const waiters = this.waiters ??= []
+    waiters.push(wake)
+    return () => {
+      const i = waiters.indexOf(wake)
+      if (i >= 0) waiters.splice(i, 1)
+    }
+  }
+
+  wake(outcome: Outcome.Outcome<A, E>): void {
+    const { onStart, waiters } = this
+    this.onStart = undefined
+    this.waiters = undefined
+    onStart?.()
+    if (waiters !== undefined) for (const waiter of waiters) waiter(outcome)
+  }
+
+  get label(): string {
+    return this.name === undefined ? `#${this.index}` : `#${this.index} "${this.name}"`
+  }
+}
+
+/** A task for another run of the same `spawn` effect. */
+export const copyOf = <A, E>(task: GroupTask<A, E>): GroupTask<A, E> => {
+  const copy = new GroupTask<A, E>(task.group)
+  copy.name = task.name
+  copy.timeout = task.timeout
+  return copy
+}
