@@ -497,6 +497,13 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     })
   })
 
+  /** Tasks that run in a place; a runner that is between two tasks when somebody looks does not count. */
+  private executing(): number {
+    let n = 0
+    for (const runner of this.runners) if (runner.task !== undefined && runner.hasPlace) n++
+    return n
+  }
+
   private unsettled(): number {
     const { cancelled, completed, failed, notStarted, timedOut } = this.counts
     return this.spawned - completed - failed - timedOut - cancelled - notStarted
@@ -515,7 +522,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   readonly stats: Effect.Effect<TaskGroup.Stats> = Effect.sync(() => ({
     queued: this.waiting,
-    running: this.running,
+    running: this.executing(),
     ...this.counts,
     abandoned: this.abandoned
   }))

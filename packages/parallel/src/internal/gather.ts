@@ -189,7 +189,8 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
       const got = TaskPump.mustBe(this.plan.where, "each task", "an Effect", effect).message
       throw new TypeError(`${got} for item ${task.index}`)
     }
-    return effect
+    // Services come from the caller's context, in which every runner runs.
+    return effect as Effect.Effect<A, E>
   }
 
   private failSource(cause: unknown): void {
