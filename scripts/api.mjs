@@ -5,7 +5,7 @@
  * change for other reasons; modules under `internal/` are left out, since nobody can import them.
  *
  * `--check` fails when the dump is not what is committed or staged: `pnpm api && git add api` accepts a change.
- * It also fails on an `any` that the compiler inferred into a signature. In a constraint (`extends Effect<any, any, any>`) it is the right word.
+ * It also fails on an `any` in a public type, written or inferred. In a constraint (`extends Effect<any, any, any>`) it is the right word.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -35,12 +35,27 @@ const dump = (name) => {
   return `// The public declarations of @skein/${name}, made by \`pnpm api\`. Not edited by hand.\n\n${sections.join("\n")}`
 }
 
-/** Lines with an `any` that is not a constraint. */
+/** Whether the place lies inside the type arguments of a constraint: looks outwards from bracket to bracket for an `extends Name<`. */
+const inConstraint = (text, place) => {
+  let depth = 0
+  for (let i = place - 1; i >= 0 && text[i] !== ";"; i--) {
+    if (">)]}".includes(text[i]) && text[i - 1] !== "=") depth++
+    else if ("<([{".includes(text[i]) && --depth < 0) {
+      if (/\bextends\s+(?:readonly\s+)?[\w.]*$/.test(text.slice(Math.max(0, i - 120), i))) return true
+      depth = 0
+    }
+  }
+  return false
+}
+
+/** Every `any` that is not in a constraint, with its line. */
 const anys = (text) =>
-  text
-    .split("\n")
-    .map((line, index) => ({ line: index + 1, text: line }))
-    .filter(({ text: line }) => /\bany\b/.test(line.replace(/\/\/.*|"[^"]*"/g, "").replace(/extends [\w.]+<[^=]*?\bany\b[^=]*?>/g, "")))
+  [...text.matchAll(/\bany\b/g)]
+    .filter(({ index }) => !inConstraint(text, index))
+    .map(({ index }) => {
+      const line = text.slice(0, index).split("\n").length
+      return { line, text: text.split("\n")[line - 1] }
+    })
 
 const git = (...args) => spawnSync("git", args, { encoding: "utf8" })
 

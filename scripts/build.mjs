@@ -27,7 +27,10 @@ export const build = () => {
     if (!existsSync(`packages/${name}/dist/index.js`)) rmSync(`packages/${name}/dist`, { recursive: true, force: true })
   }
   const done = spawnSync("node_modules/.bin/tsc", ["-b", ...packages.map((name) => `packages/${name}`)], { stdio: "inherit" })
-  return done.status === 0
+  // The compiler is content with a project that has no files.
+  const missing = packages.filter((name) => !existsSync(`packages/${name}/dist/index.js`))
+  if (done.status === 0) for (const name of missing) console.log(`packages/${name}: no main entry was built`)
+  return done.status === 0 && missing.length === 0
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -40,7 +40,6 @@ for (const file of files) {
       "a test is skipped, focused or expected to fail"
     )
     forbid(file, /\bx(?:it|test|describe)\s*\(/, "a test is skipped")
-    forbid(file, /\bretry:\s*[1-9]/, "a flaky test is not tried again, it is repaired")
   }
   if (isSource(file)) {
     forbid(file, /\b(?:TODO|FIXME|XXX|HACK)\b/, "unfinished work: write an issue, or finish it")

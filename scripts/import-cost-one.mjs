@@ -30,7 +30,6 @@ const start = performance.now()
 await import(entry)
 const ms = performance.now() - start
 
-const effect = files
-  .map((file) => /\/node_modules\/effect\/dist\/(.*)\.js$/.exec(file.replaceAll("\\", "/"))?.[1])
-  .filter((name) => name !== undefined)
-console.log(JSON.stringify({ ms, modules: files.length, bytes: files.reduce((sum, file) => sum + statSync(file).size, 0), effect }))
+const modules = files.map((file) => file.replaceAll("\\", "/"))
+const effect = modules.map((file) => /\/node_modules\/effect\/dist\/(.*)\.js$/.exec(file)?.[1]).filter((name) => name !== undefined)
+console.log(JSON.stringify({ ms, modules, bytes: files.reduce((sum, file) => sum + statSync(file).size, 0), effect }))

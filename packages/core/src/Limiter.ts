@@ -420,6 +420,12 @@ export interface Ticket {
   readonly release: () => void
 }
 
+class EngineTicket extends TicketImpl {
+  get ownFiber(): boolean {
+    return false
+  }
+}
+
 /**
  * Asks for permits on behalf of work that has no fiber yet: for engines that queue tasks, where a fiber per waiter would cost too much.
  *
@@ -448,14 +454,13 @@ export const request = (limiter: Limiter<unknown>, fiber: Fiber.Fiber<any, any>,
 }): Ticket => {
   const level = options.priority === undefined ? levels.normal : levels[options.priority]
   const lineage = options.lineage ?? current(fiber)
-  const ticket = new TicketImpl(
+  const ticket = new EngineTicket(
     (limiter as LimiterImpl).core,
     fiber,
     lineage,
     options.permits ?? 1,
     level,
     options.name,
-    false,
     (ticket) => {
       if (ticket.state !== "released") options.onSettled(ticket)
     }

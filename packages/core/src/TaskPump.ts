@@ -256,6 +256,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   abandoned = 0
   /** Why nothing starts any more. */
   stopped: Cut | undefined = undefined
+  /** @internal The time as it was read a moment ago in the same turn, for the next task that starts. */
+  instant: number | undefined = undefined
   /** @internal */
   readonly runners: Set<Runner<A, E>> = new Set()
   /** @internal */
@@ -321,7 +323,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   }
 
   /** Gives the next task, or `undefined` when there is none now. `spare` may be filled and given back. Must not throw. */
-  protected abstract pull(spare: Task<A, E>): Task<A, E> | undefined
+  protected abstract pull(spare: Task<A, E> | undefined): Task<A, E> | undefined
   /** Whether `pull` may have a task now. */
   protected abstract hasNext(): boolean
   /** Gives the effect of a task; what it throws is the task's defect. */
@@ -330,7 +332,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   protected abstract onSettled(task: Task<A, E>, outcome: Outcome.Outcome<A, E>): void
   /** Called each time nothing runs or waits any more (abandoned tasks aside). */
   protected abstract onIdle(): void
-  /** Whether tasks come with a node and a context of their own; else each has its runner's. */
+  /** Whether tasks come with a node and a context of their own, and so get a fiber of their own; else they share their runner's. */
   protected tasksHaveNodes = false
   /** Wraps an attempt from outside, for example in a permit; time inside `around` and outside the attempt counts as queued. */
   protected around: ((attempt: Effect.Effect<A, E>, task: Task<A, E>) => Effect.Effect<A, E>) | undefined = undefined
@@ -516,8 +518,29 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     const runner = new Runner<A, E>(this)
     this.runners.add(runner)
     this.running++
-    const fiber = Effect.runForkWith(this.tasksHaveNodes ? this.baseContext : Context.add(this.baseContext, lineage.Current, runner.node))(Effect.whileLoop<A, E, never>(runner))
+    if (this.tasksHaveNodes) {
+      const task = this.pull(undefined)
+      if (task === undefined) this.onRunnerEnd(runner, Exit.void)
+      else this.runOne(runner, task)
+      return
+    }
+    const fiber = Effect.runForkWith(Context.add(this.baseContext, lineage.Current, runner.node))(Effect.whileLoop<A, E, never>(runner))
     fiber.addObserver((exit) => this.onRunnerEnd(runner, exit))
+  }
+
+  /** Gives a task that has a context of its own a fiber of its own: cheaper than to change the context of one that goes on. */
+  private runOne(runner: Runner<A, E>, task: Task<A, E>): void {
+    runner.adopt(task)
+    const effect = Effect.withFiber<A, E>((fiber) => {
+      runner.fiber = fiber
+      return this.effectOf(task)
+    })
+    const fiber = Effect.runForkWith(task.context!)(effect)
+    runner.fiber ??= fiber
+    fiber.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) runner.held = exit as { readonly value: A }
+      this.onRunnerEnd(runner, exit as Exit.Exit<any, E>)
+    })
   }
 
   private onRunnerEnd(runner: Runner<A, E>, exit: Exit.Exit<void, E>): void {
@@ -767,24 +790,22 @@ export class Runner<A, E> {
   /** Starts the task's running clock and gives its effect. */
   begin(task: Task<A, E>): Effect.Effect<A, E> {
     this.start(task)
-    const { context } = task
-    if (context === undefined) {
-      this.base = fiberState.depth(this.fiber!)
-      return this.pump.effectOf(task)
-    }
-    return Effect.provideContext(
-      Effect.suspend(() => {
-        this.base = fiberState.depth(this.fiber!)
-        return this.pump.effectOf(task)
-      }),
-      context
-    )
+    this.base = fiberState.depth(this.fiber!)
+    return this.pump.effectOf(task)
+  }
+
+  /** Takes a task that gets this runner's whole fiber. */
+  adopt(task: Task<A, E>): void {
+    this.task = task
+    task.runner = this
+    this.start(task)
   }
 
   private start(task: Task<A, E>): void {
     const { settings } = this.pump
     task.attempts++
-    const now = task.startedAt === 0 && this.endedAt === task.queuedAt ? this.endedAt : this.pump.now()
+    const now = task.startedAt === 0 && this.endedAt === task.queuedAt ? this.endedAt : this.pump.instant ?? this.pump.now()
+    this.pump.instant = undefined
     if (task.startedAt === 0) task.startedAt = now
     const taskLimit = this.pump.taskLimit(task)
     const at = settings.attemptTimeout < Infinity ? Math.min(taskLimit, now + settings.attemptTimeout) : taskLimit
@@ -905,7 +926,6 @@ export const makeNode = (
   kind: "task",
   parent,
   call,
-  task: undefined,
   observer: call.observer,
   ended: false,
   name: undefined,

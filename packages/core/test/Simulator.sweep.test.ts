@@ -2,6 +2,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as PartitionedSemaphore from "effect/PartitionedSemaphore"
+import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import { describe, expect, it } from "vitest"
 import { Simulator } from "../src/testing/index.ts"
@@ -146,6 +147,70 @@ describe("Simulator.sweep", () => {
   })
 })
 
+describe("Simulator.sweep, calibrated on Effect", () => {
+  // What the live runtime never does must not be reported: these are right, so a finding here is a fault of the simulator.
+  const right: Readonly<Record<string, () => Effect.Effect<unknown, unknown>>> = {
+    "a timeout": () => Effect.timeoutOption(Effect.sleep(10), 5),
+    "a race": () => Effect.raceAll([Effect.sleep(3), Effect.sleep(5), Effect.yieldNow]),
+    "a bounded forEach that fails": () =>
+      Effect.exit(Effect.forEach([1, 2, 3, 4, 5], (n) => (n === 3 ? Effect.fail(n) : Effect.sleep(n)), { concurrency: 3 })),
+    "weighted permits": () => {
+      const semaphore = Semaphore.makeUnsafe(3)
+      return Effect.all(
+        [1, 2, 3, 1].map((n) => semaphore.withPermits(n)(Effect.sleep(1))),
+        { concurrency: 4 }
+      )
+    },
+    "a fiber in a scope that closes before it has started": () =>
+      Effect.scoped(Effect.andThen(Effect.forkScoped(Effect.never), Effect.yieldNow)),
+    "a bounded queue": () =>
+      Effect.gen(function* () {
+        const queue = yield* Queue.bounded<number>(2)
+        yield* Effect.forkChild(Effect.forEach([1, 2, 3, 4, 5], (n) => Queue.offer(queue, n)))
+        return yield* Effect.forEach([1, 2, 3, 4, 5], () => Queue.take(queue))
+      }),
+    "acquire, use, release": () =>
+      Effect.acquireUseRelease(
+        Effect.sleep(1),
+        () => Effect.sleep(1),
+        () => Effect.sleep(1)
+      )
+  }
+  for (const [what, program] of Object.entries(right)) {
+    it(`finds nothing wrong with ${what}`, async () => {
+      expect((await Simulator.check(program)).verdicts.passed).toBe(200)
+      const swept = await Simulator.sweep(program, { target: "main", seeds: 12 })
+      expect(swept.interrupted.main).toBeGreaterThan(swept.steps * 10)
+    })
+  }
+})
+
+describe("Simulator.sweep, hand-over", () => {
+  it("never cancels a waiter that was resumed, as the live runtime never does", async () => {
+    const events: Array<string> = []
+    const program = () => {
+      events.length = 0
+      let resume: (effect: Effect.Effect<void>) => void = () => {}
+      const waiter = Effect.callback<void>((done) => {
+        resume = done
+        return Effect.sync(() => void events.push("cancelled"))
+      })
+      return Effect.gen(function* () {
+        const fiber = yield* Effect.forkChild(Effect.andThen(waiter, Effect.yieldNow))
+        yield* Effect.yieldNow
+        yield* Effect.sync(() => {
+          events.push("handed over")
+          resume(Effect.void)
+        })
+        yield* Fiber.interrupt(fiber)
+      })
+    }
+    const seen = new Set<string>()
+    await Simulator.sweep(program, { after: () => void seen.add(events.join(", ")) })
+    expect([...seen].sort()).toEqual(["", "cancelled", "cancelled, handed over", "handed over"])
+  })
+})
+
 describe("Simulator.run with an interrupt", () => {
   it("interrupts before a primitive is evaluated, or after it and before what follows", async () => {
     const events: Array<string> = []
@@ -166,6 +231,25 @@ describe("Simulator.run with an interrupt", () => {
     }
     expect(await seen("before")).toEqual(["", "taken", "taken noted"])
     expect(await seen("during")).toEqual(["", "taken", "taken noted"])
+  })
+
+  it("interrupts no later for an earlier step", async () => {
+    const events: Array<string> = []
+    const child = Effect.forEach([1, 2, 3, 4, 5], (n) => Effect.sync(() => void events.push(String(n))), { discard: true })
+    const program = Effect.suspend(() => {
+      events.length = 0
+      return Effect.onInterrupt(Effect.flatMap(Effect.forkDetach(child), Fiber.join), () =>
+        Effect.sync(() => void events.push("interrupted"))
+      )
+    })
+    const { steps } = await Simulator.run(program)
+    const positions: Array<number> = []
+    for (let step = 1; step <= steps; step++) {
+      const run = await Simulator.run(program, { interrupt: { step } })
+      if (run.interrupted !== undefined && events.includes("interrupted")) positions.push(events.indexOf("interrupted"))
+    }
+    expect(positions).toEqual(positions.toSorted((a, b) => a - b))
+    expect(new Set(positions).size).toBe(6)
   })
 
   it("says which fiber it hit, and nothing when there was none", async () => {

@@ -286,6 +286,22 @@ describe("Simulator.run, promises", () => {
     expect((await Simulator.check(program, { seeds: 20 })).verdicts.passed).toBe(20)
   })
 
+  it("lets chains of ticks and microtasks of any length settle", async () => {
+    const program = Effect.callback<number>((resume) => {
+      const link = (n: number): void => {
+        if (n === 20) resume(Effect.succeed(n))
+        else process.nextTick(() => queueMicrotask(() => link(n + 1)))
+      }
+      link(0)
+    })
+    expect((await Simulator.check(Effect.timeout(program, 1), { seeds: 20 })).labels).toEqual({ "20": 20 })
+  })
+
+  it("lets a promise settle that the one before it has led to", async () => {
+    const program = Effect.callback<string>((resume) => queueMicrotask(() => resume(Effect.promise(async () => "second"))))
+    expect((await Simulator.check(Effect.timeout(program, 1), { seeds: 20 })).labels).toEqual({ second: 20 })
+  })
+
   it("runs a live fiber inside a promise to its end", async () => {
     const live = Effect.repeat(Effect.yieldNow, { times: 20 })
     const found = await Simulator.check(
@@ -370,11 +386,14 @@ describe("Simulator.run, what is left behind", () => {
   it("lets no fiber take a step after the run is over", async () => {
     let resume: (() => void) | undefined
     let steps = 0
-    const stray = Effect.andThen(
+    const stray = Effect.flatMap(
       Effect.callback<void>((done) => {
         resume = () => done(Effect.void)
       }),
-      Effect.sync(() => void steps++)
+      () => {
+        steps++
+        return Effect.void
+      }
     )
     expect((await Simulator.run(Effect.andThen(Effect.forkDetach(stray), Effect.yieldNow))).leaks.length).toBe(1)
     resume!()
@@ -440,7 +459,7 @@ describe("Simulator.check", () => {
 
   it("rejects when a label that had to be reached was not", async () => {
     await expect(Simulator.check(Effect.succeed(1), { seeds: 5, reach: ["1", "2"] })).rejects.toThrow(
-      'Simulator.check: 5 seeds never reached "2"; reached: 1 5'
+      'Simulator.check: 5 runs never reached "2"; reached: 1 5'
     )
   })
 
@@ -470,6 +489,45 @@ describe("Simulator.explore", () => {
   it("labels runs as it is told", async () => {
     const found = await Simulator.explore(lostUpdate, { seeds: 10, label: (run) => `seed is ${run.seed % 2 === 0 ? "even" : "odd"}` })
     expect(found.labels).toEqual({ "seed is odd": 5, "seed is even": 5 })
+  })
+})
+
+describe("Simulator.explore, all schedules", () => {
+  it("goes through every order in which fibers can start, once each", async () => {
+    const program = Effect.suspend(() => {
+      const order: Array<string> = []
+      const say = (word: string) =>
+        Effect.andThen(
+          Effect.yieldNow,
+          Effect.sync(() => void order.push(word))
+        )
+      return Effect.map(Effect.all([say("a"), say("b"), say("c")], { concurrency: 3 }), () => order.join(""))
+    })
+    const found = await Simulator.explore(program, { schedules: "all", preemptions: 0 })
+    expect([found.complete, found.labels]).toEqual([true, { abc: 1, acb: 1, bac: 1, bca: 1, cab: 1, cba: 1 }])
+  })
+
+  it("proves that two semaphores taken in opposite order need a preemption to deadlock, and that one is enough", async () => {
+    const without = await Simulator.explore(oppositeOrder, { schedules: "all", preemptions: 0 })
+    expect([without.complete, without.verdicts.deadlock]).toEqual([true, 0])
+    const one = await Simulator.explore(oppositeOrder, { schedules: "all", preemptions: 1, reach: ["passed", "deadlock"] })
+    expect(one.complete).toBe(true)
+  })
+
+  it("replays a schedule it has reported", async () => {
+    const error = await Simulator.check(oppositeOrder, { schedules: "all" }).then(
+      () => undefined,
+      (error: unknown) => error
+    )
+    if (!(error instanceof Simulator.SimulationError)) throw error
+    expect(error.message).toMatch(/^Simulator\.check: schedule 1:[\d.]* gave deadlock/)
+    const run = await Simulator.run(oppositeOrder, error.replay)
+    expect([run.verdict, run.schedule, run.report]).toEqual(["deadlock", error.run.schedule, error.run.report])
+  })
+
+  it("says when it did not get through all of them", async () => {
+    const found = await Simulator.explore(oppositeOrder, { schedules: "all", preemptions: 3, maxRuns: 50 })
+    expect([found.runs, found.complete]).toEqual([50, false])
   })
 })
 
@@ -528,9 +586,14 @@ describe("Simulator options", () => {
       "Simulator.explore: reach must be an array of labels that is not empty, got an array of 0"
     ],
     [
+      "a schedule that is not one",
+      () => Simulator.run(Effect.void, { schedule: "first a, then b" }),
+      'Simulator.run: schedule must be a schedule such as "1:0.2", got "first a, then b"'
+    ],
+    [
       "an unknown option",
       () => Simulator.run(Effect.void, { sed: 1 } as Simulator.RunOptions),
-      'Simulator.run: unknown option "sed", known are seed, interrupt, maxSteps, maxStepsPerInstant, preemption, invariant, trace, realTime'
+      'Simulator.run: unknown option "sed", known are seed, schedule, interrupt, maxSteps, maxStepsPerInstant, preemption, invariant, trace, realTime'
     ]
   ]
   for (const [what, call, message] of refused) {
@@ -570,11 +633,14 @@ describe("Simulator as a scheduler", () => {
     expect((await Simulator.run(program, { seed: 1 })).exit).toEqual(Exit.succeed(live))
   })
 
-  it("keeps a million short fibers out of memory", async () => {
+  it("forgets the fibers that have ended and none of those that have not", async () => {
+    const short = Effect.forEach(Array.from({ length: 10_000 }), () => Effect.yieldNow, { concurrency: 4, discard: true })
     const run = await Simulator.run(
-      Effect.forEach(Array.from({ length: 20_000 }), () => Effect.void, { concurrency: 4, discard: true }),
-      { seed: 3 }
+      Effect.andThen(Effect.forkDetach(Effect.never.pipe(Effect.withSpan("old"))), Effect.andThen(Effect.yieldNow, short)),
+      {
+        seed: 2
+      }
     )
-    expect(run.verdict).toBe("passed")
+    expect([run.verdict, run.leaks.map((fiber) => fiber.name)]).toEqual(["passed", ["old"]])
   })
 })

@@ -199,14 +199,11 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     const task = prototype.queuedAt === 0 ? prototype : copyOf(prototype)
     const here = lineage.current(fiber)
     const below = lineage.isInside(here, this.node)
-    const node = TaskPump.makeNode(this.node, below ? here! : this.node, (at) => task.runner?.moveLimit(at))
-    node.index = task.index = this.spawned++
-    node.name = task.name
-    node.task = task
-    task.node = node
+    task.index = this.spawned++
+    task.parent = below ? here! : this.node
     task.work = effect
-    task.context = Context.add(fiber.context as Context.Context<never>, lineage.Current, node)
-    task.queuedAt = this.now()
+    task.context = Context.add(fiber.context as Context.Context<never>, lineage.Current, task)
+    task.queuedAt = this.instant = this.now()
     if (this.stopped !== undefined || this.closed) {
       this.refuse(task, this.stopped ?? { reason: { _tag: "Closed" } })
       return Effect.succeed(task)
@@ -215,6 +212,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     this.waiting++
     if (this.running >= this.settings.concurrency && this.settings.queueTimeout < Infinity) this.limitQueue(task)
     this.fill()
+    this.instant = undefined
     if (this.member(here) !== undefined || task.startedAt > 0 || task.outcome !== undefined) return Effect.succeed(task)
     return this.waitForPlace(fiber, here, task)
   }
@@ -362,7 +360,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   /** The task of this group that work at `node` belongs to. */
   private member(node: lineage.Node | undefined): AnyTask | undefined {
     for (let n = node; n !== undefined; n = n.parent) {
-      if (n.kind === "task" && n.call === this.node) return n.task as AnyTask
+      if (n.kind === "task" && n.call === this.node) return n as AnyTask
     }
     return undefined
   }

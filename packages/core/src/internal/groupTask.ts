@@ -1,10 +1,11 @@
-/** A spawned task of a group, which is its own handle: one object a task. */
+/** A spawned task of a group, which is its own handle and its own node in the tree: one object a task. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Outcome from "../Outcome.ts"
 import type * as TaskGroup from "../TaskGroup.ts"
 import * as TaskPump from "../TaskPump.ts"
 import type { GroupPump } from "./groupPump.ts"
+import type * as lineage from "./lineage.ts"
 import type { Entry } from "./timers.ts"
 
 /**
@@ -25,8 +26,20 @@ export class TaskNotCompleted extends Data.TaggedError("TaskNotCompleted")<{
   }
 }
 
-export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Handle<A, E> {
+export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Handle<A, E>, lineage.TaskNode {
+  readonly kind = "task"
   readonly group: GroupPump<any>
+  readonly call: lineage.CallNode
+  readonly observer: lineage.WaitObserver | undefined
+  parent: lineage.Node
+  ended = false
+  reason: Outcome.Reason | undefined = undefined
+  at = Infinity
+  listeners: Set<lineage.Answerer> | undefined = undefined
+  answering = 0
+  onAnswered: (() => void) | undefined = undefined
+  calls: Set<lineage.CallNode> | undefined = undefined
+  waits: Set<lineage.Wait> | undefined = undefined
   /** Wakes the spawner that waits for this task's place. */
   onStart: (() => void) | undefined = undefined
   queueEntry: Entry | undefined = undefined
@@ -37,6 +50,13 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   constructor(group: GroupPump<any>) {
     super()
     this.group = group
+    this.call = this.parent = group.node
+    this.observer = group.node.observer
+    this.node = this
+  }
+
+  move(at: number): void {
+    this.runner?.moveLimit(at)
   }
 
   get status(): Outcome.Status | "pending" | "running" {

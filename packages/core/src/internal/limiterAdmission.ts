@@ -197,26 +197,32 @@ export const wake = (ticket: Ticket): void => {
     schedule(fiber, () => ticket.onSettled(ticket))
     return
   }
-  if (core.wakeTail === undefined) core.wakeHead = ticket
-  else core.wakeTail.wakeNext = ticket
-  core.wakeTail = ticket
+  core.toWake.push(ticket)
 }
 
 const schedule = (fiber: AnyFiber, task: () => void): void => fiber.currentDispatcher.scheduleTask(task, 0)
 
 const drain = (core: LimiterCore): void => {
+  const { toWake } = core
   let left = wakesPerTask
   try {
-    while (core.wakeHead !== undefined && left-- > 0) {
-      const ticket = core.wakeHead
-      core.wakeHead = ticket.wakeNext
-      if (core.wakeHead === undefined) core.wakeTail = undefined
-      ticket.wakeNext = undefined
+    while (core.wokenFrom < toWake.length && left-- > 0) {
+      const ticket = toWake[core.wokenFrom]!
+      toWake[core.wokenFrom++] = undefined
       ticket.onSettled(ticket)
     }
   } finally {
     // Also after a throw out of an engine's callback: the others must not wait for ever because of it.
-    if (core.wakeHead === undefined) core.wakingOn = undefined
-    else schedule(core.wakeHead.fiber, () => drain(core))
+    if (core.wokenFrom === toWake.length) {
+      toWake.length = core.wokenFrom = 0
+      core.wakingOn = undefined
+    } else {
+      // The woken part is cut off when it is the larger one: amortised O(1), and a chain that never pauses does not grow.
+      if (core.wokenFrom * 2 > toWake.length) {
+        toWake.splice(0, core.wokenFrom)
+        core.wokenFrom = 0
+      }
+      schedule(toWake[core.wokenFrom]!.fiber, () => drain(core))
+    }
   }
 }

@@ -15,8 +15,12 @@ class PermitTicket extends Ticket {
   inside: Context.Context<never> | undefined = undefined
 
   constructor(core: LimiterCore, fiber: AnyFiber, weight: number, level: 1 | 2 | 3, name: string | undefined, effect: AnyEffect) {
-    super(core, fiber, Context.get(fiber.context, Current), weight, level, name, true, ignore)
+    super(core, fiber, Context.get(fiber.context, Current), weight, level, name, ignore)
     this.effect = effect
+  }
+
+  get ownFiber(): boolean {
+    return true
   }
 }
 
@@ -38,8 +42,9 @@ export const withPermits = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => {
     const ticket = new PermitTicket(core, fiber, weight, level, name, effect)
-    // The handler gives no effect, so it runs in the very step in which the frame is left, and cannot be interrupted: `true` saves the mask.
-    return Effect.onExitPrimitive(Effect.suspend(() => start(ticket)), () => end(ticket), true)
+    // The handler gives no effect, so it runs in the very step in which the frame is left. The third argument (`interruptible`) must stay away: an interrupted
+    // fiber that is interruptible skips such a frame.
+    return Effect.onExitPrimitive(Effect.suspend(() => start(ticket)), () => end(ticket))
   }) as Effect.Effect<A, E, R>
 
 const start = (ticket: PermitTicket): AnyEffect => {

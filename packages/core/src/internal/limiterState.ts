@@ -107,9 +107,9 @@ export class LimiterCore {
   readonly maxWait: number
   readonly ages = new Map<Timers, Ages>()
 
-  // The fibers to wake, through `Ticket.wakeNext`, and the scheduler that is going to do it.
-  wakeHead: Ticket | undefined = undefined
-  wakeTail: Ticket | undefined = undefined
+  /** Who is to be woken, from `wokenFrom` on, and the scheduler that is going to do it. */
+  readonly toWake: Array<Ticket | undefined> = []
+  wokenFrom = 0
   wakingOn: object | undefined = undefined
 
   // The limiter's part of the wait graph: holders with waiting descendants, and how many of those wait for which limiter.
@@ -125,11 +125,31 @@ export class LimiterCore {
   }
 }
 
+/**
+ * What most tickets never need. A hundred thousand of them may wait at once, and how long they take is mostly how much memory they are: this part is made when it
+ * is first written to.
+ */
+class Rare {
+  error: unknown = undefined
+  isAbandoned = false
+  wait: Wait | undefined = undefined
+  seat: Ticket | undefined = undefined
+  borrowed = 0
+  extra = false
+  candidateOf: Ticket | undefined = undefined
+  unwatch: (() => void) | undefined = undefined
+  nest: Nest | undefined = undefined
+  held: ReadonlyArray<Ticket> | undefined = undefined
+  ages: Ages | undefined = undefined
+  expires = Infinity
+}
+
+const nothing: Readonly<Rare> = new Rare()
+
 /** One request, and while it is granted the seat (`PermitNode`) that its work finds in its lineage. */
-export class Ticket implements PermitNode {
-  readonly kind = "permit"
+export abstract class Ticket implements PermitNode {
+  declare readonly kind: "permit"
   readonly parent: Node | undefined
-  readonly observer: WaitObserver | undefined
   ended = false
   waits = 0
   /** The holder. Until an engine says who that is, the fiber that asked. */
@@ -139,39 +159,19 @@ export class Ticket implements PermitNode {
   readonly weight: number
   readonly level: 1 | 2 | 3
   readonly name: string | undefined
-  /** Asked by the fiber that is going to hold it: waits of that fiber are waits of the holder. Not so for an engine's tasks. */
-  readonly ownFiber: boolean
   /** Called later, by the scheduler, when the ticket is no longer waiting. */
   onSettled: (ticket: Ticket) => void
   state: State = "idle"
-  /** Why it was refused. */
-  error: unknown = undefined
-
   /** Permits of the limiter that are counted for this ticket. */
   own = 0
   /** Permits it still needs from the limiter while it waits. */
   need: number
   /** What descendants may borrow: the weight, more while the holder's fiber has asked for more. */
   size: number
-
   prev: Ticket | undefined = undefined
   next: Ticket | undefined = undefined
-  wakeNext: Ticket | undefined = undefined
   line: TicketList | undefined = undefined
-  wait: Wait | undefined = undefined
-
-  /** The seat it borrows from, and how much; or, with `extra`, the seat of the same fiber that it makes larger. */
-  seat: Ticket | undefined = undefined
-  borrowed = 0
-  extra = false
-  candidateOf: Ticket | undefined = undefined
-  unwatch: (() => void) | undefined = undefined
-  nest: Nest | undefined = undefined
-  /** Seats of all limiters at or above it when it began to wait. */
-  held: ReadonlyArray<Ticket> | undefined = undefined
-  ages: Ages | undefined = undefined
-  expires = Infinity
-  isAbandoned = false
+  private rare: Rare | undefined = undefined
 
   constructor(
     core: LimiterCore,
@@ -180,18 +180,112 @@ export class Ticket implements PermitNode {
     weight: number,
     level: 1 | 2 | 3,
     name: string | undefined,
-    ownFiber: boolean,
     onSettled: (ticket: Ticket) => void
   ) {
     this.core = core
     this.fiber = fiber
     this.parent = parent
-    this.observer = parent === undefined ? undefined : parent.observer
     this.weight = this.need = this.size = weight
     this.level = level
     this.name = name
-    this.ownFiber = ownFiber
     this.onSettled = onSettled
+  }
+
+  /** Asked by the fiber that is going to hold it: waits of that fiber are waits of the holder. Not so for an engine's tasks. */
+  abstract get ownFiber(): boolean
+
+  get observer(): WaitObserver | undefined {
+    return this.parent === undefined ? undefined : this.parent.observer
+  }
+
+  /** Why it was refused. */
+  get error(): unknown {
+    return (this.rare ?? nothing).error
+  }
+  set error(value: unknown) {
+    (this.rare ??= new Rare()).error = value
+  }
+
+  /** Its work did not end when it was told to. */
+  get isAbandoned(): boolean {
+    return (this.rare ?? nothing).isAbandoned
+  }
+  set isAbandoned(value: boolean) {
+    (this.rare ??= new Rare()).isAbandoned = value
+  }
+
+  /** What the lineage's observer was told. */
+  get wait(): Wait | undefined {
+    return (this.rare ?? nothing).wait
+  }
+  set wait(value: Wait | undefined) {
+    (this.rare ??= new Rare()).wait = value
+  }
+
+  /** The seat it borrows from; or, with `extra`, the seat of the same fiber that it makes larger. */
+  get seat(): Ticket | undefined {
+    return (this.rare ?? nothing).seat
+  }
+  set seat(value: Ticket | undefined) {
+    (this.rare ??= new Rare()).seat = value
+  }
+
+  get borrowed(): number {
+    return (this.rare ?? nothing).borrowed
+  }
+  set borrowed(value: number) {
+    (this.rare ??= new Rare()).borrowed = value
+  }
+
+  get extra(): boolean {
+    return (this.rare ?? nothing).extra
+  }
+  set extra(value: boolean) {
+    (this.rare ??= new Rare()).extra = value
+  }
+
+  /** The seat it could use while it stands in a line. */
+  get candidateOf(): Ticket | undefined {
+    return (this.rare ?? nothing).candidateOf
+  }
+  set candidateOf(value: Ticket | undefined) {
+    (this.rare ??= new Rare()).candidateOf = value
+  }
+
+  get unwatch(): (() => void) | undefined {
+    return (this.rare ?? nothing).unwatch
+  }
+  set unwatch(value: (() => void) | undefined) {
+    (this.rare ??= new Rare()).unwatch = value
+  }
+
+  get nest(): Nest | undefined {
+    return (this.rare ?? nothing).nest
+  }
+  set nest(value: Nest | undefined) {
+    (this.rare ??= new Rare()).nest = value
+  }
+
+  /** Seats of all limiters at or above it, while it waits. */
+  get held(): ReadonlyArray<Ticket> | undefined {
+    return (this.rare ?? nothing).held
+  }
+  set held(value: ReadonlyArray<Ticket> | undefined) {
+    (this.rare ??= new Rare()).held = value
+  }
+
+  get ages(): Ages | undefined {
+    return (this.rare ?? nothing).ages
+  }
+  set ages(value: Ages | undefined) {
+    (this.rare ??= new Rare()).ages = value
+  }
+
+  get expires(): number {
+    return (this.rare ?? nothing).expires
+  }
+  set expires(value: number) {
+    (this.rare ??= new Rare()).expires = value
   }
 
   onWaits(waiting: boolean): void {
@@ -210,6 +304,8 @@ export class Ticket implements PermitNode {
     if (this.state === "granted") this.isAbandoned = true
   }
 }
+
+Object.defineProperty(Ticket.prototype, "kind", { value: "permit" })
 
 /** The call that messages about this request name. */
 export const whereOf = (ticket: Ticket): string =>

@@ -64,8 +64,6 @@ export interface TaskNode extends Base, Limited {
   index: number
   reason: Reason | undefined
   readonly call: CallNode
-  /** The task itself, where its call has use for it. */
-  task: unknown
   /** The calls that run inside this task right now, and what its fibers wait for: what a dump shows. */
   calls: Set<CallNode> | undefined
   waits: Set<Wait> | undefined

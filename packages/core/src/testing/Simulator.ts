@@ -59,12 +59,14 @@
  */
 import * as check_ from "../internal/check.ts"
 import { execute, executeSync } from "./internal/execute.ts"
-import { leftBehind, many, sweepAll } from "./internal/many.ts"
+import { leftBehind } from "./internal/finding.ts"
+import { many } from "./internal/many.ts"
 import type { CheckOptions, Exploration, ManyOptions, Program, Run, RunOptions, Sweep, SweepOptions } from "./internal/model.ts"
 import { known, realTimeOf, seedOf, settingsOf } from "./internal/options.ts"
 import { watch } from "./internal/outside.ts"
+import { sweepAll } from "./internal/sweep.ts"
 
-export { SimulationError } from "./internal/many.ts"
+export { SimulationError } from "./internal/finding.ts"
 export type {
   CheckOptions,
   Exploration,
@@ -123,7 +125,8 @@ export const runSync = <A, E>(program: Program<A, E>, options: RunOptions = {}):
  *
  * **Details**
  *
- * Rejects at the first seed that does not, with a `SimulationError` that says what happened and how to replay it.
+ * Rejects at the first seed that does not, with a `SimulationError` that says what happened and how to replay it. With `schedules: "all"` it goes
+ * through every schedule with at most `preemptions` preemptions instead, which for a small program is a proof within that bound.
  *
  * **Example** (A test in one line)
  *

@@ -151,7 +151,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     return !this.exhausted && this.sourceError === undefined
   }
 
-  protected override pull(spare: TaskPump.Task<A, E>): TaskPump.Task<A, E> | undefined {
+  protected override pull(spare: TaskPump.Task<A, E> | undefined): TaskPump.Task<A, E> | undefined {
     const { array } = this
     const index = this.pulled
     let item: T
@@ -176,7 +176,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
       }
     }
     this.pulled++
-    const task = spare.reset(index, item)
+    const task = spare!.reset(index, item)
     // The user's iterator may have taken its time; the item is queued from now.
     if (array === undefined) task.queuedAt = this.now()
     task.name = this.work.names?.[index]

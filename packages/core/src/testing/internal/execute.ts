@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { Enumeration } from "./enumeration.ts"
 import type { Program, Run, Verdict } from "./model.ts"
 import { enter, macrotask } from "./outside.ts"
 import { count, cycleOf, describe, formatFiber, formatMillis, labelOf } from "./report.ts"
@@ -40,7 +41,7 @@ export const executeSync = <A, E>(program: Program<A, E>, settings: Settings): R
       : "it uses promises or something real, which a synchronous run cannot wait for: use Simulator.run"
   )
   if (progress !== "over") simulation.abandon()
-  simulation.outside.forget()
+  finish(simulation)
   return run
 }
 
@@ -49,7 +50,7 @@ export const execute = <A, E>(program: Program<A, E>, settings: Settings, realTi
   const simulation = begin(program, settings)
   if (simulation.advance() !== "over") return executeAsync(simulation, settings, realTime)
   const run = conclude<A, E>(simulation, settings, undefined)
-  simulation.outside.forget()
+  finish(simulation)
   return run
 }
 
@@ -74,8 +75,13 @@ const executeAsync = async <A, E>(simulation: Simulation, settings: Settings, re
   }
   const run = conclude<A, E>(simulation, settings, stuck)
   simulation.abandon()
-  simulation.outside.forget()
+  finish(simulation)
   return run
+}
+
+const finish = (simulation: Simulation): void => {
+  simulation.stop()
+  simulation.outside.forget()
 }
 
 /** Waits until something wakes the program, nothing real is under way any more, or the time is over. */
@@ -120,6 +126,7 @@ const conclude = <A, E>(simulation: Simulation, settings: Settings, stuck: strin
   const run: Omit<Run<A, E>, "report"> = {
     verdict,
     seed: settings.seed,
+    schedule: settings.schedule ?? (settings.chooser instanceof Enumeration ? settings.chooser.schedule : undefined),
     exit,
     cause,
     steps: simulation.steps,

@@ -28,6 +28,8 @@ export type Program<A, E> = Effect.Effect<A, E> | (() => Effect.Effect<A, E>)
  */
 export type Verdict = "passed" | "failed" | "deadlock" | "livelock" | "external"
 
+export const noVerdicts = (): Record<Verdict, number> => ({ passed: 0, failed: 0, deadlock: 0, livelock: 0, external: 0 })
+
 /**
  * What one fiber was doing when the run was over.
  *
@@ -58,6 +60,8 @@ export interface Run<out A, out E = never> {
   readonly verdict: Verdict
   /** The seed that replays it. */
   readonly seed: number
+  /** The schedule that replays it, where it was not the seed that chose. */
+  readonly schedule: string | undefined
   /** How the main fiber ended; `undefined` if it did not. */
   readonly exit: Exit.Exit<A, E> | undefined
   /** Why it failed; after a violated `invariant`, what that threw. */
@@ -138,6 +142,8 @@ export interface RunOptions extends SharedOptions {
    * @default 1
    */
   readonly seed?: number | undefined
+  /** A schedule as a run of all schedules has reported it, in place of the one that the seed stands for. */
+  readonly schedule?: string | undefined
   /** Interrupts a fiber at a step, as a sweep does. */
   readonly interrupt?:
     | {
@@ -174,6 +180,24 @@ export interface ManyOptions<in A, in E = never> extends SharedOptions {
    * @default 200
    */
   readonly seeds?: number | undefined
+  /**
+   * Which schedules to run: those that the seeds stand for, or all that there are with at most `preemptions` preemptions. Only small programs have few enough.
+   *
+   * @default "seeded"
+   */
+  readonly schedules?: "seeded" | "all" | undefined
+  /**
+   * With `schedules: "all"`, how often one run may preempt a fiber.
+   *
+   * @default 1
+   */
+  readonly preemptions?: number | undefined
+  /**
+   * With `schedules: "all"`, the most runs; the result says whether it was `complete`.
+   *
+   * @default 20_000
+   */
+  readonly maxRuns?: number | undefined
   /**
    * Sorts runs into kinds, for `reach` and for the counts that come back. Without it a run that passed is labelled with its value where that is a
    * string, number or boolean, and each other one with its verdict.
@@ -214,6 +238,10 @@ export interface Exploration {
   readonly labels: Readonly<Record<string, number>>
   /** The first seed of each label, to replay it. */
   readonly seeds: Readonly<Record<string, number>>
+  /** With `schedules: "all"`, the first schedule of each label, to replay it. */
+  readonly schedules: Readonly<Record<string, string>>
+  /** Whether no schedule is left: `false` for seeds, and where `maxRuns` ended the search. */
+  readonly complete: boolean
 }
 
 /**

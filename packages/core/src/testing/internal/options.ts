@@ -1,14 +1,15 @@
 /** Reads the options that the functions of `Simulator` share, and refuses wrong ones at once. */
 import * as check from "../../internal/check.ts"
 import type { RunOptions } from "./model.ts"
-import { seeded } from "./choice.ts"
+import { type Chooser, seeded } from "./choice.ts"
+import { written } from "./enumeration.ts"
 import type { Interrupt, Settings } from "./simulation.ts"
 
 const shared = ["maxSteps", "maxStepsPerInstant", "preemption", "invariant", "trace", "realTime"] as const
 export const known = {
-  run: new Set<string>(["seed", "interrupt", ...shared]),
-  check: new Set<string>(["seed", "seeds", "leaks", "label", "reach", "after", ...shared]),
-  explore: new Set<string>(["seed", "seeds", "label", "reach", "after", ...shared]),
+  run: new Set<string>(["seed", "schedule", "interrupt", ...shared]),
+  check: new Set<string>(["seed", "seeds", "schedules", "preemptions", "maxRuns", "leaks", "label", "reach", "after", ...shared]),
+  explore: new Set<string>(["seed", "seeds", "schedules", "preemptions", "maxRuns", "label", "reach", "after", ...shared]),
   sweep: new Set<string>(["seed", "seeds", "target", "moment", "after", "defects", "maxRuns", ...shared])
 }
 
@@ -30,7 +31,7 @@ export const seedsOf = (
 }
 
 /** Everything but the seed, checked once for a whole loop. */
-export const settingsOf = (where: string, options: RunOptions): ((seed: number, interrupt?: Interrupt) => Settings) => {
+export const settingsOf = (where: string, options: RunOptions): ((seed: number, interrupt?: Interrupt, chooser?: Chooser) => Settings) => {
   const { preemption, invariant, interrupt, trace = false } = options
   const maxSteps = options.maxSteps === undefined ? 2_000_000 : check.positiveInt(where, "maxSteps", options.maxSteps)
   const maxStepsPerInstant =
@@ -42,9 +43,14 @@ export const settingsOf = (where: string, options: RunOptions): ((seed: number, 
   if (typeof trace !== "boolean") throw check.mustBe(where, "trace", "true or false", trace)
   realTimeOf(where, options.realTime)
   const own = interrupt === undefined ? undefined : interruptOf(where, interrupt)
-  return (seed, given = own) => ({
+  const { schedule } = options
+  if (schedule !== undefined && (typeof schedule !== "string" || written(schedule) === undefined)) {
+    throw check.mustBe(where, "schedule", 'a schedule such as "1:0.2"', schedule)
+  }
+  return (seed, given = own, chooser) => ({
     seed,
-    chooser: seeded(seed, preemption),
+    schedule,
+    chooser: chooser ?? (schedule === undefined ? seeded(seed, preemption) : written(schedule)!),
     maxSteps,
     maxStepsPerInstant,
     interrupt: given,

@@ -48,6 +48,10 @@ const notReal: ReadonlySet<string> = new Set(["PROMISE", "TickObject", "Microtas
 /** Kinds that are over once their callback has run; the hook for their destruction may wait for the garbage collector. */
 const endsWithItsCallback = /^(?:FSREQ|.*REQWRAP$|.*REQUEST$)/
 
+/** A program that keeps itself going by immediates or ticks for longer than this is taken for one that waits for something real. */
+const turns = 1_000
+const rounds = 10_000
+
 let inside: Outside | undefined
 const owners = new Map<number, Outside>()
 
@@ -109,10 +113,14 @@ export class Outside {
   async settle(): Promise<void> {
     const nextTick = host.process?.nextTick
     if (nextTick === undefined) return macrotask()
-    for (let turn = 0; turn < 1_000; turn++) {
-      // A tick that is asked for by a microtask runs when the queue of microtasks is empty, however long the chains in it were. The
-      // second round is for programs that use ticks themselves.
-      for (let round = 0; round < 2; round++) await new Promise<void>((resolve) => queueMicrotask(() => nextTick(resolve)))
+    for (let turn = 0; turn < turns; turn++) {
+      // A tick that is asked for by a microtask runs when the queue of microtasks is empty, however long the chains in it were. More
+      // rounds are for programs that use ticks themselves: two in which nothing was started are the end.
+      for (let quiet = 0, round = 0; quiet < 2 && round < rounds; round++) {
+        const before = this.ids.length
+        await new Promise<void>((resolve) => queueMicrotask(() => nextTick(resolve)))
+        quiet = this.ids.length === before ? quiet + 1 : 0
+      }
       // Live schedulers inside promises (`Effect.runPromise`) yield by immediates.
       if (this.immediates === 0) return
       this.immediates = 0

@@ -34,6 +34,8 @@ import { VirtualClock } from "./virtualClock.ts"
 
 export interface Settings {
   readonly seed: number
+  /** What `chooser` follows, where that is not the seed. */
+  readonly schedule: string | undefined
   readonly chooser: Chooser
   readonly maxSteps: number
   readonly maxStepsPerInstant: number
@@ -210,6 +212,11 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
       this.looping = false
       this.stopped = true
     }
+  }
+
+  /** From here on no fiber takes another step. */
+  stop(): void {
+    this.stopped = true
   }
 
   onWait(fiber: lineage.AnyFiber, wait: lineage.Wait): void {
