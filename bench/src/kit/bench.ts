@@ -14,31 +14,42 @@ import { spawnSync } from "node:child_process"
 import { cpus, loadavg } from "node:os"
 import { relative } from "node:path"
 
-/** Given to each run: what is not started and stopped is timed from beginning to end. */
+/** What one run took, for all its tasks: nanoseconds of the clock, and of the processor for the main thread (or some other measure, and nothing). */
+interface Sample {
+  readonly value: number
+  readonly cpu: number
+}
+
+/** Given to each run. The whole run is timed, unless it says itself what counts. */
 export class Watch {
+  private sample: Sample | undefined = undefined
   private from = 0
-  private sum = 0
-  private running = false
-  private recorded: number | undefined = undefined
-  /** How long the machine was let settle before the part that is timed. */
+  private cpuFrom = 0
+  /** What was before is set-up and does not count. */
   start(): void {
-    this.sum = 0
-    this.running = true
+    this.sample = undefined
+    this.cpuFrom = cpuTime()
     this.from = performance.now()
   }
+  /** What comes after is clearing up and does not count. */
   stop(): void {
-    if (!this.running) return
-    this.running = false
-    this.sum += performance.now() - this.from
+    if (this.sample !== undefined) return
+    const value = (performance.now() - this.from) * 1e6
+    this.sample = { value, cpu: cpuTime() - this.cpuFrom }
   }
-  /** Takes another measure than time, for example bytes, for all `n` together. */
+  /** Takes another measure than time, for example bytes, for all tasks together. */
   record(value: number): void {
-    this.recorded = value
+    this.sample = { value, cpu: 0 }
   }
-  /** @internal Nanoseconds, or what was recorded. */
-  get value(): number {
-    return this.recorded ?? this.sum * 1e6
+  result(): Sample {
+    return this.sample!
   }
+}
+
+/** Nanoseconds that the main thread has run. Unlike the clock it does not count when other processes had the core; nor helper threads, nor waiting for memory. */
+const cpuTime = (): number => {
+  const { system, user } = process.threadCpuUsage()
+  return (system + user) * 1000
 }
 
 export interface Subject<Answer> {
@@ -96,6 +107,8 @@ export interface Row {
   readonly greatest: number
   /** Against the baseline of the same round. */
   readonly ratio: { readonly median: number; readonly least: number; readonly greatest: number }
+  /** The median ratio in processor time of the main thread; absent where no time was measured. */
+  readonly cpuRatio: number | undefined
 }
 
 export interface Table {
@@ -107,7 +120,7 @@ export interface Table {
   readonly rows: ReadonlyArray<Row>
 }
 
-const runOnce = async <Answer>(comparison: Comparison<Answer>, subject: Subject<Answer>): Promise<number> => {
+const runOnce = async <Answer>(comparison: Comparison<Answer>, subject: Subject<Answer>): Promise<Sample> => {
   collect()
   const watch = new Watch()
   watch.start()
@@ -115,13 +128,18 @@ const runOnce = async <Answer>(comparison: Comparison<Answer>, subject: Subject<
   watch.stop()
   const wrong = comparison.check(answer, subject)
   if (wrong !== undefined) throw new Error(`${comparison.title}: ${subject.name}: ${wrong}`)
-  return watch.value / (subject.n ?? comparison.n)
+  const { cpu, value } = watch.result()
+  const n = subject.n ?? comparison.n
+  return { value: value / n, cpu: cpu / n }
 }
 
+/** The samples of each subject, in one process. */
+type Round = ReadonlyArray<ReadonlyArray<Sample>>
+
 /** One round: this process measures all subjects in turn. Gives the values of each. */
-const runRound = async <Answer>(comparison: Comparison<Answer>, round: number): Promise<Array<Array<number>>> => {
+const runRound = async <Answer>(comparison: Comparison<Answer>, round: number): Promise<Round> => {
   const { runs = 5, subjects, warmUps = 2 } = comparison
-  const values: Array<Array<number>> = subjects.map(() => [])
+  const values: Array<Array<Sample>> = subjects.map(() => [])
   for (let run = -warmUps; run < runs; run++) {
     for (let turn = 0; turn < subjects.length; turn++) {
       const i = (turn + round + run + warmUps) % subjects.length
@@ -132,7 +150,7 @@ const runRound = async <Answer>(comparison: Comparison<Answer>, round: number): 
   return values
 }
 
-const spawnRound = (index: number, round: number, flags: ReadonlyArray<string>): Array<Array<number>> => {
+const spawnRound = (index: number, round: number, flags: ReadonlyArray<string>): Round => {
   const done = spawnSync(process.execPath, ["--expose-gc", ...flags, process.argv[1]!], {
     env: { ...process.env, SKEIN_BENCH_ROUND: `${index}:${round}` },
     stdio: ["ignore", "pipe", "inherit"],
@@ -140,21 +158,25 @@ const spawnRound = (index: number, round: number, flags: ReadonlyArray<string>):
     maxBuffer: 1 << 26
   })
   if (done.status !== 0) throw new Error(`a round ended with ${done.signal ?? `exit code ${done.status}`}`)
-  return JSON.parse(done.stdout) as Array<Array<number>>
+  return JSON.parse(done.stdout) as Round
 }
 
-const tableOf = <Answer>(comparison: Comparison<Answer>, all: ReadonlyArray<Array<Array<number>>>): Table => {
+const tableOf = <Answer>(comparison: Comparison<Answer>, all: ReadonlyArray<Round>): Table => {
   const { subjects } = comparison
   const base = subjects.findIndex((subject) => subject.name === comparison.baseline)
   const rows = subjects.map((subject, i): Row => {
-    const values = all.flatMap((round) => round[i]!)
-    const ratios = all.map((round) => median(round[i]!) / median(round[base]!))
+    const values = all.flatMap((round) => round[i]!.map((sample) => sample.value))
+    const ratiosOf = (measure: (sample: Sample) => number): Array<number> =>
+      all.map((round) => median(round[i]!.map(measure)) / median(round[base]!.map(measure)))
+    const ratios = ratiosOf((sample) => sample.value)
+    const cpuRatio = median(ratiosOf((sample) => sample.cpu))
     return {
       name: subject.name,
       value: median(values),
       least: Math.min(...values),
       greatest: Math.max(...values),
-      ratio: { median: median(ratios), least: Math.min(...ratios), greatest: Math.max(...ratios) }
+      ratio: { median: median(ratios), least: Math.min(...ratios), greatest: Math.max(...ratios) },
+      cpuRatio: Number.isFinite(cpuRatio) ? cpuRatio : undefined
     }
   })
   const { baseline, n, title, unit = "ns a task" } = comparison
@@ -165,13 +187,14 @@ const count = (n: number): string => n.toLocaleString("en-US")
 
 export const printTable = (table: Table): void => {
   const whole = (value: number): string => (value < 10 ? value.toFixed(2) : count(Math.round(value)))
-  const head = ["", table.unit, "min – max", `× ${table.baseline}`, "min – max of the rounds"]
+  const head = ["", table.unit, "min – max", `× ${table.baseline}`, "min – max of the rounds", "× in CPU time"]
   const lines = table.rows.map((row) => [
     row.name,
     whole(row.value),
     `${whole(row.least)} – ${whole(row.greatest)}`,
     row.ratio.median.toFixed(2),
-    `${row.ratio.least.toFixed(2)} – ${row.ratio.greatest.toFixed(2)}`
+    `${row.ratio.least.toFixed(2)} – ${row.ratio.greatest.toFixed(2)}`,
+    row.cpuRatio === undefined ? "" : row.cpuRatio.toFixed(2)
   ])
   const widths = head.map((_, column) => Math.max(...[head, ...lines].map((line) => line[column]!.length)))
   console.log(`\n### ${table.title} · n = ${count(table.n)} · ${table.rounds} rounds\n`)
@@ -220,7 +243,7 @@ export const main = async (comparisons: ReadonlyArray<Comparison<any>>, remarks?
   const tables: Array<Table> = []
   for (const [index, comparison] of comparisons.entries()) {
     if (only !== undefined && !comparison.title.includes(only)) continue
-    const all: Array<Array<Array<number>>> = []
+    const all: Array<Round> = []
     for (let round = 0; round < rounds; round++) all.push(spawnRound(index, round, comparison.flags ?? []))
     const table = tableOf(comparison, all)
     tables.push(table)

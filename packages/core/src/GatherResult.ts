@@ -268,6 +268,17 @@ export const fromCause = <E>(cause: Cause.Cause<E>): GatherResult<unknown, unkno
 }
 
 /**
+ * Reduces the cause of a failed task to exactly one typed failure, the original (law 5). A task that only died keeps its defects.
+ *
+ * @category causes
+ * @since 0.1.0
+ */
+export const firstError = <E>(cause: Cause.Cause<E>): Cause.Cause<E> => {
+  const fail = cause.reasons.find(Cause.isFailReason)
+  return Cause.fromReasons(fail === undefined ? cause.reasons.filter(Cause.isDieReason) : [fail])
+}
+
+/**
  * Says in one line how many tasks ended how, and names the first that did not complete.
  *
  * @category formatting

@@ -132,12 +132,24 @@ export interface Info {
   readonly endedAt?: number | undefined
   /** It had not ended when the grace was over. Its outcome stays as it is; its real end is reported by the owner's `abandoned` list. */
   readonly abandoned?: boolean | undefined
-  /** An instant before all others, shared by many outcomes; their instants are kept relative to it. */
-  readonly origin?: number | undefined
+  /** The three instants in compact form, in the place of `queuedAt`, `startedAt` and `endedAt`: for engines that make many outcomes. */
+  readonly stamp?: Stamp | undefined
+}
+
+/**
+ * Instants in compact form: microseconds since an origin that many outcomes share; -1 where there is none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stamp {
+  readonly origin: { readonly at: number }
+  readonly queued: number
+  readonly started: number
+  readonly ended: number
 }
 
 const none: ReadonlyArray<never> = []
-const never = -1
 
 /**
  * Instants are kept as whole microseconds since `origin`: small integers live inside the object, while each double would be an object of its own, and
@@ -146,19 +158,19 @@ const never = -1
 abstract class Base {
   readonly index: number
   readonly name: string | undefined
-  private readonly origin: number
+  private readonly origin: Stamp["origin"]
   private readonly queued: number
   private readonly started: number
   private readonly ended: number
   private readonly rare: Rare
   constructor(info: Info) {
-    const origin = info.origin ?? info.queuedAt ?? info.startedAt ?? info.endedAt ?? 0
+    const stamp = info.stamp ?? stampOf(info)
     this.index = info.index
     this.name = info.name
-    this.origin = origin
-    this.queued = info.queuedAt === undefined ? never : toMicros(info.queuedAt - origin)
-    this.started = info.startedAt === undefined ? never : toMicros(info.startedAt - origin)
-    this.ended = info.endedAt === undefined ? never : toMicros(info.endedAt - origin)
+    this.origin = stamp.origin
+    this.queued = stamp.queued
+    this.started = stamp.started
+    this.ended = stamp.ended
     this.rare = info.attemptCauses === undefined && info.abandoned !== true && info.attempts <= 1
       ? info.attempts === 1 ? once : notAtAll
       : { attempts: info.attempts, attemptCauses: info.attemptCauses ?? none, abandoned: info.abandoned === true }
@@ -177,15 +189,15 @@ abstract class Base {
   }
   /** When it was handed over, in milliseconds since the Unix epoch. */
   get queuedAt(): number | undefined {
-    return this.queued === never ? undefined : this.origin + this.queued / 1000
+    return this.queued < 0 ? undefined : this.origin.at + this.queued / 1000
   }
   /** When its first attempt started, in milliseconds since the Unix epoch. */
   get startedAt(): number | undefined {
-    return this.started === never ? undefined : this.origin + this.started / 1000
+    return this.started < 0 ? undefined : this.origin.at + this.started / 1000
   }
   /** When its last attempt ended, in milliseconds since the Unix epoch. */
   get endedAt(): number | undefined {
-    return this.ended === never ? undefined : this.origin + this.ended / 1000
+    return this.ended < 0 ? undefined : this.origin.at + this.ended / 1000
   }
   /** How long it waited before its first attempt, or until it was given up; `undefined` where that is unknown. */
   get queuedFor(): Duration.Duration | undefined {
@@ -221,7 +233,11 @@ interface Rare {
 const once: Rare = { attempts: 1, attemptCauses: none, abandoned: false }
 const notAtAll: Rare = { attempts: 0, attemptCauses: none, abandoned: false }
 
-const toMicros = (millis: number): number => Math.max(0, Math.round(millis * 1000))
+const stampOf = (info: Info): Stamp => {
+  const at = info.queuedAt ?? info.startedAt ?? info.endedAt ?? 0
+  const micros = (instant: number | undefined): number => instant === undefined ? -1 : Math.max(0, Math.round((instant - at) * 1000))
+  return { origin: { at }, queued: micros(info.queuedAt), started: micros(info.startedAt), ended: micros(info.endedAt) }
+}
 
 const between = (from: number | undefined, to: number | undefined): Duration.Duration | undefined =>
   from === undefined || to === undefined ? undefined : Duration.millis(Math.max(0, to - from))

@@ -72,7 +72,7 @@ import { GroupPump, type GroupSettings } from "./internal/groupPump.ts"
 import type { TaskNotCompleted } from "./internal/groupTask.ts"
 import type * as Outcome from "./Outcome.ts"
 import type { Progress } from "./Progress.ts"
-import * as TaskPump from "./TaskPump.ts"
+import * as Settings from "./Settings.ts"
 
 export type { Dump } from "./internal/dump.ts"
 
@@ -262,19 +262,19 @@ export {
 const own = ["onFailure", "outcomes", "onOutcome", "onProgress"]
 
 const settingsOf = (where: string, options: Options<OnFailure, Duration.Input | undefined>): GroupSettings => {
-  const pump = TaskPump.readSettings(where, options ?? {}, own)
+  const pump = Settings.read(where, options ?? {}, own)
   if (options.onOutcome !== undefined && typeof options.onOutcome !== "function") {
-    throw TaskPump.mustBe(where, "onOutcome", "a function", options.onOutcome)
+    throw Settings.mustBe(where, "onOutcome", "a function", options.onOutcome)
   }
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
-    throw TaskPump.mustBe(where, "onProgress", "a function", options.onProgress)
+    throw Settings.mustBe(where, "onProgress", "a function", options.onProgress)
   }
-  if ("retry" in options) throw TaskPump.mustBe(where, "retry", "given to Effect.retry around the task", (options as { readonly retry: unknown }).retry)
+  if ("retry" in options) throw Settings.mustBe(where, "retry", "given to Effect.retry around the task", (options as { readonly retry: unknown }).retry)
   return {
     where,
     pump: options.concurrency === undefined ? { ...pump, concurrency: Infinity } : pump,
-    onFailure: TaskPump.oneOf(where, "onFailure", options.onFailure, ["interrupt", "collect", "isolate"]),
-    keep: TaskPump.oneOf(where, "outcomes", options.outcomes, ["keep", "drop"]) === "keep",
+    onFailure: Settings.oneOf(where, "onFailure", options.onFailure, ["interrupt", "collect", "isolate"]),
+    keep: Settings.oneOf(where, "outcomes", options.outcomes, ["keep", "drop"]) === "keep",
     onOutcome: options.onOutcome,
     onProgress: options.onProgress
   }
@@ -305,7 +305,7 @@ export const run: {
   body: (group: any) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | DeadlineExceeded, R> => {
   const settings = settingsOf("TaskGroup.run", options)
-  if (typeof body !== "function") throw new TypeError(TaskPump.mustBe("TaskGroup.run", "body", "a function", body).message)
+  if (typeof body !== "function") throw new TypeError(Settings.mustBe("TaskGroup.run", "body", "a function", body).message)
   return Effect.withFiber((owner) =>
     Effect.callback((resume) => {
       const group = new GroupPump<E>(owner, settings)

@@ -33,206 +33,36 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import type * as Schedule from "effect/Schedule"
-import * as check from "./internal/check.ts"
+import type * as Fiber from "effect/Fiber"
 import { clockOf, type Now } from "./internal/clock.ts"
 import { type Dump, dumpOf } from "./internal/dump.ts"
-import * as fiberState from "./internal/fiberState.ts"
 import { Fifo } from "./internal/fifo.ts"
 import * as lineage from "./internal/lineage.ts"
 import * as retry from "./internal/retry.ts"
+import { Runner, slowCleanup } from "./internal/runner.ts"
+import { Again, type Cut, type FailedAttempt, Task } from "./internal/task.ts"
 import { type Entry, type Timers, timersOf } from "./internal/timers.ts"
 import * as Outcome from "./Outcome.ts"
 import type { Progress } from "./Progress.ts"
+import { AttemptTimedOut, type Settings } from "./Settings.ts"
 
-/**
- * Why a task is asked to stop: with a `limit` it ends `TimedOut`, else `Cancelled`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Cut {
-  readonly reason: Outcome.Reason
-  readonly limit?: Outcome.Limit | undefined
-  /** Milliseconds, with `limit`. */
-  readonly after?: number | undefined
-}
-
-/**
- * An attempt hit `attemptTimeout`. Given to the retry schedule and predicate in the place of a typed error. The attempt's work may have happened in part.
- *
- * @category errors
- * @since 0.1.0
- */
-export class AttemptTimedOut extends Data.TaggedError("AttemptTimedOut")<{ readonly after: Duration.Duration }> {
-  override get message(): string {
-    return `attempt took longer than ${Duration.format(this.after)}`
-  }
-}
-
-/**
- * A pump's settings, already checked: all times in milliseconds, `Infinity` for none.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Settings {
-  readonly name: string | undefined
-  readonly concurrency: number
-  readonly timeout: number
-  readonly taskTimeout: number
-  readonly attemptTimeout: number
-  readonly queueTimeout: number
-  readonly grace: number
-  readonly retry: retry.RetryPolicy | undefined
-}
-
-const shared = ["name", "concurrency", "timeout", "taskTimeout", "attemptTimeout", "queueTimeout", "grace", "retry"] as const
-
-/**
- * Checks the options that every operator shares and reads them into settings. `own` names the operator's further options; any other name is refused.
- *
- * @throws RangeError `where: option must be …, got …`
- * @category options
- * @since 0.1.0
- */
-export const readSettings = (where: string, options: unknown, own: ReadonlyArray<string>): Settings => {
-  check.options(where, options, new Set([...shared, ...own]))
-  const o = (options ?? {}) as { readonly [K in (typeof shared)[number]]?: unknown }
-  const time = (option: (typeof shared)[number]): number => o[option] === undefined ? Infinity : check.millis(where, option, o[option])
-  if (o.name !== undefined && typeof o.name !== "string") throw check.mustBe(where, "name", "a string", o.name)
-  return {
-    name: o.name,
-    concurrency: o.concurrency === undefined ? 8 : check.bound(where, "concurrency", o.concurrency),
-    timeout: time("timeout"),
-    taskTimeout: time("taskTimeout"),
-    attemptTimeout: time("attemptTimeout"),
-    queueTimeout: time("queueTimeout"),
-    grace: time("grace"),
-    retry: retry.normalize(where, o.retry)
-  }
-}
-
-/**
- * Makes the error of a refused option: `where: option must be expected, got …`.
- *
- * @category options
- * @since 0.1.0
- */
-export const mustBe: (where: string, option: string, expected: string, got: unknown) => RangeError = check.mustBe
-
-/**
- * Reads an option that is one of a few words; the first is the default.
- *
- * @throws RangeError if it is none of them
- * @category options
- * @since 0.1.0
- */
-export const oneOf = <const W extends string>(where: string, option: string, value: unknown, words: readonly [W, ...ReadonlyArray<W>]): W =>
-  value === undefined ? words[0] : check.word(where, option, value, words)
-
-/**
- * When to try a task again: a `Schedule` alone, or bounds of which at least `times` or `schedule` is given.
- *
- * @category options
- * @since 0.1.0
- */
-export type RetryOptions<E> = Schedule.Schedule<unknown, E | AttemptTimedOut> | {
-  /** How many times at most after the first attempt. */
-  readonly times?: number | undefined
-  /**
-   * How long to wait before each further attempt, and when to give up.
-   *
-   * @default no wait
-   */
-  readonly schedule?: Schedule.Schedule<unknown, E | AttemptTimedOut> | undefined
-  /**
-   * Which errors are worth another attempt. Defects never are.
-   *
-   * @default all
-   */
-  readonly while?: ((error: E | AttemptTimedOut) => boolean) | undefined
-  /**
-   * The time an attempt needs: none is started when less than this is left before a deadline.
-   *
-   * @default 0
-   */
-  readonly needs?: Duration.Input | undefined
-}
-
-/**
- * One task and what has become of it so far.
- *
- * @category models
- * @since 0.1.0
- */
-export class Task<A, E> {
-  index = 0
-  name: string | undefined = undefined
-  /** The work, or what a subclass makes it from. */
-  work: unknown = undefined
-  /** The context to run in, where it is not the pump's. */
-  context: Context.Context<never> | undefined = undefined
-  node: lineage.TaskNode | undefined = undefined
-  /** Its own limit in milliseconds. */
-  timeout = Infinity
-  queuedAt = 0
-  /** 0: it has not started. */
-  startedAt = 0
-  attempts = 0
-  attemptCauses: Array<Cause.Cause<unknown>> | undefined = undefined
-  cut: Cut | undefined = undefined
-  outcome: Outcome.Outcome<A, E> | undefined = undefined
-  /** @internal */
-  runner: Runner<A, E> | undefined = undefined
-  abandoned = false
-  /** @internal */
-  driver: retry.Driver | undefined = undefined
-  /** @internal A failed attempt that waits for the decision to retry. */
-  undecided: FailedAttempt | undefined = undefined
-  onEnd: ((exit: Exit.Exit<A, E>) => void) | undefined = undefined
-
-  /** Makes a spare fresh for the next item. */
-  reset(index: number, work: unknown): this {
-    this.index = index
-    this.work = work
-    this.queuedAt = 0
-    this.startedAt = 0
-    this.attempts = 0
-    this.attemptCauses = undefined
-    this.cut = undefined
-    this.outcome = undefined
-    this.abandoned = false
-    this.driver = undefined
-    return this
-  }
-}
-
-/** An attempt that failed and may be followed by another; `timedOut` stands for it where the attempt's time was over. */
-interface FailedAttempt {
-  readonly cause: Cause.Cause<unknown>
-  readonly timedOut: AttemptTimedOut | undefined
-}
+export { awaitEnd, type Cut, Task } from "./internal/task.ts"
 
 const isInterruption = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length > 0 && Cause.hasInterruptsOnly(cause)
 
-/** The task shall be tried again after `delay` milliseconds. */
-class Again {
-  readonly delay: number
-  readonly cause: Cause.Cause<unknown>
-  constructor(delay: number, cause: Cause.Cause<unknown>) {
-    this.delay = delay
-    this.cause = cause
-  }
-}
-
 const keptAttempts = 16
-const slowCleanup = 10_000
+
+interface Scratch {
+  index: number
+  name: string | undefined
+  attempts: number
+  attemptCauses: ReadonlyArray<Cause.Cause<unknown>> | undefined
+  abandoned: boolean
+  readonly stamp: { -readonly [K in keyof Outcome.Stamp]: Outcome.Stamp[K] }
+}
 
 /**
  * Runs what `pull` gives, `concurrency` at once.
@@ -256,8 +86,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   abandoned = 0
   /** Why nothing starts any more. */
   stopped: Cut | undefined = undefined
-  /** @internal The time as it was read a moment ago in the same turn, for the next task that starts. */
-  instant: number | undefined = undefined
+  /** @internal The time as it was read a moment ago in the same turn, for the next task that starts, in microseconds; else -1. */
+  instant = -1
+  /** @internal Whether each task has a limit of its own. */
+  readonly hasTaskLimits: boolean
   /** @internal */
   readonly runners: Set<Runner<A, E>> = new Set()
   /** @internal */
@@ -267,7 +99,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   private readonly backingOff = new Map<Task<A, E>, Entry>()
   /** Tasks that lent their place and want it back. */
   private readonly returning = new Fifo<() => void>()
-  private readonly scratch: { -readonly [K in keyof Outcome.Info]: Outcome.Info[K] }
+  private readonly scratch: Scratch
   private filling = false
   private refill = false
   private idle = false
@@ -277,7 +109,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   private answeredDeadlines: (() => void) | undefined = undefined
   private unlist: (() => void) | undefined = undefined
 
-  constructor(owner: Fiber.Fiber<any, any>, settings: Settings, onProgress?: (progress: Progress) => void) {
+  constructor(owner: Fiber.Fiber<unknown, unknown>, settings: Settings, onProgress?: (progress: Progress) => void) {
     this.owner = owner
     this.settings = settings
     this.timers = timersOf(owner)
@@ -288,12 +120,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       name: undefined,
       attempts: 0,
       attemptCauses: undefined,
-      queuedAt: undefined,
-      startedAt: undefined,
-      endedAt: undefined,
       abandoned: false,
-      origin: this.startedAt
+      stamp: { origin: { at: this.startedAt }, queued: -1, started: -1, ended: -1 }
     }
+    this.hasTaskLimits = settings.taskTimeout < Infinity || settings.attemptTimeout < Infinity
     const outer = lineage.current(owner)
     const observer = outer?.observer
     let parent = outer
@@ -418,36 +248,37 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   /** Ends a task that is between two attempts. */
   private giveUp(task: Task<A, E>, cut: Cut): void {
     task.cut = cut
-    const last = task.attemptCauses?.pop() ?? Cause.empty
-    this.settle(task, this.stoppedOutcome(task, cut, last as Cause.Cause<E>, this.now()))
+    const last = task.undecided?.cause ?? task.attemptCauses?.pop() ?? Cause.empty
+    this.settle(task, this.stoppedOutcome(task, cut, last as Cause.Cause<E>, this.micros()))
   }
 
-  private stoppedOutcome(task: Task<A, E>, cut: Cut, cause: Cause.Cause<E>, endedAt: number | undefined): Outcome.Outcome<A, E> {
-    const info = this.info(task, endedAt)
+  private stoppedOutcome(task: Task<A, E>, cut: Cut, cause: Cause.Cause<E>, ended: number): Outcome.Outcome<A, E> {
+    const info = this.info(task, ended)
     if (cut.limit === "queue") return new Outcome.TimedOut(info, "queue", Duration.millis(cut.after!), cause)
-    if (task.startedAt === 0) return new Outcome.NotStarted(info, cut.reason)
+    if (task.started < 0) return new Outcome.NotStarted(info, cut.reason)
     return cut.limit === undefined
       ? new Outcome.Cancelled(info, cut.reason, cause)
       : new Outcome.TimedOut(info, cut.limit, Duration.millis(cut.after!), cause)
   }
 
   /** Fills the one record that outcomes copy from; at 100,000 outcomes a record each is a tenth of the time. */
-  private info(task: Task<A, E>, endedAt: number | undefined): Outcome.Info {
+  private info(task: Task<A, E>, ended: number): Outcome.Info {
     const { scratch } = this
     scratch.index = task.index
     scratch.name = task.name
     scratch.attempts = task.attempts
     scratch.attemptCauses = task.attemptCauses
-    scratch.queuedAt = task.queuedAt === 0 ? undefined : task.queuedAt
-    scratch.startedAt = task.startedAt === 0 ? undefined : task.startedAt
-    scratch.endedAt = endedAt
     scratch.abandoned = task.abandoned
+    const { stamp } = scratch
+    stamp.queued = task.queued
+    stamp.started = task.started
+    stamp.ended = ended
     return scratch
   }
 
   /** The outcome of a task that nobody pulled or that was queued when the pump stopped. */
   notStarted(task: Task<A, E>, cut: Cut): Outcome.Outcome<A, E> {
-    return this.stoppedOutcome(task, cut, Cause.empty, this.now())
+    return this.stoppedOutcome(task, cut, Cause.empty, this.micros())
   }
 
   private settle(task: Task<A, E>, outcome: Outcome.Outcome<A, E>): void {
@@ -590,8 +421,23 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** @internal When the task's own time is over. */
   taskLimit(task: Task<A, E>): number {
-    const length = Math.min(task.timeout, this.settings.taskTimeout)
-    return task.startedAt === 0 ? Infinity : task.startedAt + length
+    return task.started < 0 ? Infinity : this.instantOf(task.started) + this.taskLength(task)
+  }
+
+  /** @internal How long the task may run, in milliseconds. */
+  taskLength(task: Task<A, E>): number {
+    const { taskTimeout } = this.settings
+    return task.timeout === 0 ? taskTimeout : Math.min(task.timeout, taskTimeout)
+  }
+
+  /** Microseconds since the pump was made. */
+  micros(): number {
+    return Math.round((this.now() - this.startedAt) * 1000)
+  }
+
+  /** The instant of a time in microseconds since the pump was made. */
+  instantOf(micros: number): number {
+    return this.startedAt + micros / 1000
   }
 
   /** @internal The task gave a value. */
@@ -599,7 +445,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     runner.leaveTask()
     if (task.abandoned) this.reallyEnded(task, Exit.succeed(value))
     else {
-      const outcome = new Outcome.Completed(this.info(task, runner.endedAt = this.now()), value, task.cut !== undefined)
+      const outcome = new Outcome.Completed(this.info(task, runner.ended = this.micros()), value, task.cut !== undefined)
       this.settle(task, outcome)
     }
   }
@@ -615,17 +461,17 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       task.undecided = { cause, timedOut }
       task.cut = undefined
       this.ready.push(task)
-    } else if (cut !== undefined) this.settle(task, this.stoppedOutcome(task, cut, cause, this.now()))
+    } else if (cut !== undefined) this.settle(task, this.stoppedOutcome(task, cut, cause, this.micros()))
     else this.settle(task, this.failure(task, cause))
   }
 
   private mayRetry(task: Task<A, E>, cause: Cause.Cause<E>): boolean {
-    if (task.startedAt === 0) return false
+    if (task.started < 0) return false
     return task.cut === undefined ? !isInterruption(cause) : task.cut.limit === "attempt"
   }
 
   private failure(task: Task<A, E>, cause: Cause.Cause<E>): Outcome.Outcome<A, E> {
-    const info = this.info(task, this.now())
+    const info = this.info(task, this.micros())
     return isInterruption(cause)
       ? new Outcome.Cancelled(info, { _tag: "Interrupted", because: this.because() }, cause)
       : new Outcome.Failed(info, cause)
@@ -640,14 +486,14 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   decided(runner: Runner<A, E>, task: Task<A, E>, failed: FailedAttempt, decision: Again | Exit.Exit<never, E>): void {
     runner.leaveTask()
     const cut = task.cut ?? this.stopped
-    if (cut !== undefined) this.settle(task, this.stoppedOutcome(task, cut, failed.cause as Cause.Cause<E>, this.now()))
+    if (cut !== undefined) this.settle(task, this.stoppedOutcome(task, cut, failed.cause as Cause.Cause<E>, this.micros()))
     else if (decision instanceof Again) this.backOff(task, decision)
     else if (Exit.isSuccess(decision)) return
     else if (failed.timedOut === undefined) this.settle(task, this.failure(task, decision.cause))
     else {
       const after = this.settings.attemptTimeout
       const reason: Outcome.Reason = { _tag: "TaskTimeout", after: failed.timedOut.after }
-      this.settle(task, this.stoppedOutcome(task, { limit: "attempt", after, reason }, decision.cause, this.now()))
+      this.settle(task, this.stoppedOutcome(task, { limit: "attempt", after, reason }, decision.cause, this.micros()))
     }
   }
 
@@ -675,7 +521,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     task.abandoned = true
     this.abandoned++
     this.onAbandoned(task)
-    this.settle(task, this.stoppedOutcome(task, task.cut!, Cause.interrupt(this.owner.id), undefined))
+    this.settle(task, this.stoppedOutcome(task, task.cut!, Cause.interrupt(this.owner.id), -1))
     this.fill()
   }
 
@@ -713,253 +559,4 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       )
     )
   }
-}
-
-/**
- * One fiber of a pump. It is itself the description of its loop, so that a runner costs one object and no closures.
- *
- * @internal
- */
-export class Runner<A, E> {
-  readonly pump: TaskPump<A, E>
-  private ownNode: lineage.TaskNode | undefined = undefined
-  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  task: Task<A, E> | undefined = undefined
-  spare: Task<A, E> | undefined = undefined
-  /** How deep the fiber's stack is under the running task. */
-  base = 0
-  /** A value whose task has forked children: they are interrupted and awaited before it counts. */
-  held: { readonly value: A } | undefined = undefined
-  deciding: FailedAttempt | undefined = undefined
-  endedAt = 0
-  hasPlace = true
-  /** The fiber was interrupted by us: it must take no other task. */
-  spent = false
-  private limitAt = Infinity
-  private limitEntry: Entry | undefined = undefined
-  private stopEntry: Entry | undefined = undefined
-
-  constructor(pump: TaskPump<A, E>) {
-    this.pump = pump
-  }
-
-  /** The node of tasks that bring none. */
-  get node(): lineage.TaskNode {
-    return this.ownNode ??= makeNode(this.pump.node, this.pump.node, (at) => this.moveLimit(at))
-  }
-
-  while(): boolean {
-    this.fiber ??= Fiber.getCurrent()!
-    if (this.spent || !this.hasPlace || this.held !== undefined) return false
-    const task = this.pump.take(this)
-    if (task === undefined) return false
-    this.task = task
-    task.runner = this
-    if (task.node === undefined) {
-      const { node } = this
-      node.index = task.index
-      node.name = task.name
-    }
-    if (task.queuedAt === 0) task.queuedAt = this.endedAt === 0 ? this.pump.now() : this.endedAt
-    const { queueTimeout } = this.pump.settings
-    if (queueTimeout < Infinity && task.startedAt === 0) this.limit(task.queuedAt + queueTimeout)
-    return true
-  }
-
-  body(): Effect.Effect<A, E> {
-    const task = this.task!
-    const failed = task.undecided
-    if (failed !== undefined) {
-      task.undecided = undefined
-      this.deciding = failed
-      return this.pump.decide(task, failed) as Effect.Effect<never>
-    }
-    return this.pump.attempt(this, task)
-  }
-
-  step(value: A): void {
-    const task = this.task!
-    const failed = this.deciding
-    if (failed !== undefined) {
-      this.deciding = undefined
-      this.pump.decided(this, task, failed, value as Again | Exit.Exit<never, E>)
-    } else if (fiberState.hasChildren(this.fiber!)) this.held = { value }
-    else this.pump.completed(this, task, value)
-  }
-
-  /** Starts the task's running clock and gives its effect. */
-  begin(task: Task<A, E>): Effect.Effect<A, E> {
-    this.start(task)
-    this.base = fiberState.depth(this.fiber!)
-    return this.pump.effectOf(task)
-  }
-
-  /** Takes a task that gets this runner's whole fiber. */
-  adopt(task: Task<A, E>): void {
-    this.task = task
-    task.runner = this
-    this.start(task)
-  }
-
-  private start(task: Task<A, E>): void {
-    const { settings } = this.pump
-    task.attempts++
-    const now = task.startedAt === 0 && this.endedAt === task.queuedAt ? this.endedAt : this.pump.instant ?? this.pump.now()
-    this.pump.instant = undefined
-    if (task.startedAt === 0) task.startedAt = now
-    const taskLimit = this.pump.taskLimit(task)
-    const at = settings.attemptTimeout < Infinity ? Math.min(taskLimit, now + settings.attemptTimeout) : taskLimit
-    if (at < Infinity || this.limitAt < Infinity) {
-      ;(task.node ?? this.node).at = at
-      this.limit(at)
-    }
-  }
-
-  /**
-   * Sets when the current task's time is over. The timer is lazy: it is moved forward only when a limit comes before it, and looks again when it fires. Short tasks under a
-   * long limit therefore never touch it.
-   */
-  private limit(at: number): void {
-    this.limitAt = at
-    if (this.limitEntry === undefined) {
-      if (at < Infinity) this.limitEntry = this.pump.timers.add(at, () => this.onLimit())
-    } else if (at < this.limitEntry.at || this.limitEntry.position < 0) this.pump.timers.move(this.limitEntry, at)
-  }
-
-  /** Moves the limit of the running task. */
-  moveLimit(at: number): void {
-    const { task } = this
-    if (task === undefined || task.cut !== undefined) return
-    ;(task.node ?? this.node).at = at
-    task.timeout = at - task.startedAt
-    this.limit(at)
-  }
-
-  private onLimit(): void {
-    const { pump, task } = this
-    if (task === undefined || task.cut !== undefined) return
-    if (this.limitAt > pump.now() + 0.0005) {
-      pump.timers.move(this.limitEntry!, this.limitAt)
-      return
-    }
-    const { attemptTimeout, queueTimeout } = pump.settings
-    if (task.startedAt === 0) {
-      this.cut({ limit: "queue", after: queueTimeout, reason: { _tag: "QueueTimeout", after: Duration.millis(queueTimeout) } }, false)
-      return
-    }
-    const own = this.limitAt >= pump.taskLimit(task)
-    const after = own ? Math.min(task.timeout, pump.settings.taskTimeout) : attemptTimeout
-    this.cut({ limit: own ? "task" : "attempt", after, reason: { _tag: "TaskTimeout", after: Duration.millis(after) } }, true)
-    lineage.announce(task.node ?? this.node)
-  }
-
-  /** Asks the running task to stop; with `hold` after the calls inside it have answered. */
-  cut(cut: Cut, hold: boolean): void {
-    const { pump, task } = this
-    if (task === undefined || task.cut !== undefined) return
-    const node = task.node ?? this.node
-    if (hold && node.answering > 0) {
-      node.onAnswered = () => {
-        if (this.task !== task || task.cut !== undefined) return
-        this.stopAt(pump.now() + lineage.afterAnswer, () => this.cut(cut, false))
-      }
-      return
-    }
-    task.cut = cut
-    node.reason = cut.reason
-    this.spent = true
-    this.clearStop()
-    // A held value is safe already; the children that it waits for are being interrupted.
-    if (this.held !== undefined) return
-    fiberState.interrupt(this.fiber!, pump.owner.id, this.base, Outcome.annotations(cut.reason))
-    if (this.task !== task) return
-    if (pump.settings.grace < Infinity) this.stopAt(pump.now() + pump.settings.grace, () => pump.abandon(task))
-    else if (pump.stopped === undefined) this.stopAt(pump.now() + slowCleanup, () => pump.warnSlow([this]))
-  }
-
-  private stopAt(at: number, then: () => void): void {
-    this.clearStop()
-    this.stopEntry = this.pump.timers.add(at, then)
-  }
-
-  private clearStop(): void {
-    if (this.stopEntry !== undefined) this.pump.timers.cancel(this.stopEntry)
-    this.stopEntry = undefined
-  }
-
-  leaveTask(): void {
-    this.task = undefined
-    if (this.stopEntry !== undefined) this.clearStop()
-    if (this.ownNode !== undefined) {
-      this.ownNode.onAnswered = undefined
-      this.ownNode.reason = undefined
-    }
-    this.limitAt = Infinity
-  }
-
-  /** Gives the place back, once. */
-  free(): void {
-    if (this.limitEntry !== undefined && this.task === undefined) this.pump.timers.cancel(this.limitEntry)
-    if (!this.hasPlace) return
-    this.hasPlace = false
-    this.pump.running--
-  }
-}
-
-/**
- * Reduces the cause of a failed task to exactly one typed failure, the original (law 5). A task that only died keeps its defects.
- *
- * @category causes
- * @since 0.1.0
- */
-export const original = <E>(cause: Cause.Cause<E>): Cause.Cause<E> => {
-  const fail = cause.reasons.find(Cause.isFailReason)
-  return Cause.fromReasons(fail === undefined ? cause.reasons.filter(Cause.isDieReason) : [fail])
-}
-
-/** @internal */
-export const makeNode = (
-  call: lineage.CallNode,
-  parent: lineage.Node,
-  move: ((at: number) => void) | undefined
-): lineage.TaskNode => ({
-  kind: "task",
-  parent,
-  call,
-  observer: call.observer,
-  ended: false,
-  name: undefined,
-  index: 0,
-  reason: undefined,
-  at: Infinity,
-  move,
-  listeners: undefined,
-  answering: 0,
-  onAnswered: undefined,
-  calls: undefined,
-  waits: undefined
-})
-
-/**
- * Waits for the real end of a task that was abandoned.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const awaitEnd = <A, E>(task: Task<A, E>): Effect.Effect<Exit.Exit<A, E>> => {
-  let exit: Exit.Exit<A, E> | undefined
-  const waiting = new Set<(exit: Exit.Exit<A, E>) => void>()
-  task.onEnd = (end) => {
-    exit = end
-    for (const wake of waiting) wake(end)
-    waiting.clear()
-  }
-  return Effect.callback<Exit.Exit<A, E>>((resume) => {
-    if (exit !== undefined) return resume(Effect.succeed(exit))
-    const wake = (end: Exit.Exit<A, E>): void => resume(Effect.succeed(end))
-    waiting.add(wake)
-    return Effect.sync(() => {
-      waiting.delete(wake)
-    })
-  })
 }

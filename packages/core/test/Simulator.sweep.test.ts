@@ -245,11 +245,25 @@ describe("Simulator.run with an interrupt", () => {
     const { steps } = await Simulator.run(program)
     const positions: Array<number> = []
     for (let step = 1; step <= steps; step++) {
-      const run = await Simulator.run(program, { interrupt: { step } })
-      if (run.interrupted !== undefined && events.includes("interrupted")) positions.push(events.indexOf("interrupted"))
+      await Simulator.run(program, { interrupt: { step } })
+      positions.push(events.indexOf("interrupted"))
     }
-    expect(positions).toEqual(positions.toSorted((a, b) => a - b))
-    expect(new Set(positions).size).toBe(6)
+    // Too early for the handler, then 0 to 5 events before it, then too late.
+    const seen = positions.slice(
+      positions.findIndex((at) => at >= 0),
+      positions.findLastIndex((at) => at >= 0) + 1
+    )
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+    expect([...new Set(seen)]).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  it("interrupts before the first step", async () => {
+    let ran = false
+    const run = await Simulator.run(
+      Effect.sync(() => void (ran = true)),
+      { interrupt: { step: 1 } }
+    )
+    expect([run.verdict, ran]).toEqual(["failed", false])
   })
 
   it("says which fiber it hit, and nothing when there was none", async () => {

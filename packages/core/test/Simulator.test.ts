@@ -204,6 +204,12 @@ describe("Simulator.run, livelocks", () => {
     expect([run.verdict, run.steps]).toEqual(["livelock", 10_000])
   })
 
+  it("lets a program take many steps as long as time moves", async () => {
+    const program = Effect.repeat(Effect.sleep("1 second"), { times: 200 })
+    const run = await Simulator.run(program, { maxStepsPerInstant: 100 })
+    expect([run.verdict, run.steps > 500]).toEqual(["passed", true])
+  })
+
   it("lets a fiber wait by spinning for one that will run", async () => {
     const program = Effect.gen(function* () {
       let ready = false
@@ -412,6 +418,16 @@ describe("Simulator.runSync", () => {
   it("says that it cannot wait for a promise", () => {
     const run = Simulator.runSync(Effect.promise(async () => 1))
     expect([run.verdict, run.report]).toEqual(["external", expect.stringContaining("use Simulator.run")])
+  })
+
+  it("cleans up behind a program that it could not carry to its end", () => {
+    const events: Array<string> = []
+    const program = Effect.onInterrupt(
+      Effect.promise(async () => 1),
+      () => Effect.sync(() => void events.push("cleaned up"))
+    )
+    Simulator.runSync(program)
+    expect(events).toEqual(["cleaned up"])
   })
 
   it("can be used inside a simulated program", async () => {

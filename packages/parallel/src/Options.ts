@@ -7,7 +7,7 @@ import type * as GatherResult from "@skein/core/GatherResult"
 import type * as Limiter from "@skein/core/Limiter"
 import type * as Outcome from "@skein/core/Outcome"
 import type * as Progress from "@skein/core/Progress"
-import type * as TaskPump from "@skein/core/TaskPump"
+import type * as Settings from "@skein/core/Settings"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -82,7 +82,7 @@ export interface Options<in A, in E, F extends OnFailure = OnFailure, D extends 
    *
    * @default never
    */
-  readonly retry?: TaskPump.RetryOptions<E> | undefined
+  readonly retry?: Settings.RetryOptions<E> | undefined
   /**
    * How long a task that was asked to stop may take for its cleanup. After it the task is `abandoned`: listed, and its place stays taken until it really ends.
    *

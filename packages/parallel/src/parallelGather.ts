@@ -25,7 +25,7 @@
  */
 import type * as GatherResult from "@skein/core/GatherResult"
 import type * as Outcome from "@skein/core/Outcome"
-import * as TaskPump from "@skein/core/TaskPump"
+import * as Settings from "@skein/core/Settings"
 import * as Effect from "effect/Effect"
 import * as gather from "./internal/gather.ts"
 import type { GatherTimeout, Options } from "./Options.ts"
@@ -74,7 +74,7 @@ export const parallelGather = <
   Effect.Services<EffectsOf<Input>>
 > => {
   if (typeof effects !== "object" || effects === null || Effect.isEffect(effects)) {
-    throw new TypeError(TaskPump.mustBe("parallelGather", "effects", "an iterable or a record of effects", effects).message)
+    throw new TypeError(Settings.mustBe("parallelGather", "effects", "an iterable or a record of effects", effects).message)
   }
   const plan = gather.plan("parallelGather", options)
   if (typeof (effects as Iterable<AnyEffect>)[Symbol.iterator] === "function") {

@@ -53,7 +53,7 @@
  * @since 0.1.0
  */
 import type * as GatherResult from "@skein/core/GatherResult"
-import * as TaskPump from "@skein/core/TaskPump"
+import * as Settings from "@skein/core/Settings"
 import type * as Effect from "effect/Effect"
 import * as gather from "./internal/gather.ts"
 import type { GatherTimeout, Options } from "./Options.ts"
@@ -82,8 +82,8 @@ export const parallelMap = <
   R
 > => {
   if (items === null || items === undefined || typeof items[Symbol.iterator] !== "function") {
-    throw new TypeError(TaskPump.mustBe("parallelMap", "items", "an iterable", items).message)
+    throw new TypeError(Settings.mustBe("parallelMap", "items", "an iterable", items).message)
   }
-  if (typeof f !== "function") throw new TypeError(TaskPump.mustBe("parallelMap", "f", "a function", f).message)
+  if (typeof f !== "function") throw new TypeError(Settings.mustBe("parallelMap", "f", "a function", f).message)
   return gather.run(gather.plan("parallelMap", options), { items, f })
 }

@@ -1,5 +1,7 @@
 /** Makes the live tree of a call: names, states and waits, as data and as text. */
-import type { Runner, Task, TaskPump } from "../TaskPump.ts"
+import type { TaskPump } from "../TaskPump.ts"
+import type { Runner } from "./runner.ts"
+import type { Task } from "./task.ts"
 
 /** A running call and its tasks. */
 export interface Dump {
@@ -36,18 +38,18 @@ export const dumpOf = (pump: TaskPump<any, any>, queued: Iterable<Task<any, any>
     const { task } = runner
     if (task === undefined) continue
     const node = task.node ?? runner.node
-    const state = task.abandoned ? "abandoned" : task.cut === undefined ? task.startedAt === 0 ? "queued" : "running" : "stopping"
+    const state = task.abandoned ? "abandoned" : task.cut === undefined ? task.started < 0 ? "queued" : "running" : "stopping"
     tasks.push({
       index: task.index,
       name: task.name,
       state,
-      ranFor: task.startedAt === 0 ? undefined : now - task.startedAt,
+      ranFor: task.started < 0 ? undefined : now - pump.instantOf(task.started),
       waits: [...node.waits ?? []].map((wait) => wait.what),
       calls: [...node.calls ?? []].map((call) => call.dump())
     })
   }
   for (const task of pump.waitingToRetry()) {
-    tasks.push({ index: task.index, name: task.name, state: "backing off", ranFor: now - task.startedAt, waits: [], calls: [] })
+    tasks.push({ index: task.index, name: task.name, state: "backing off", ranFor: now - pump.instantOf(task.started), waits: [], calls: [] })
   }
   let listed = 0
   let more = 0

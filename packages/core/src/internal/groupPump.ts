@@ -12,6 +12,7 @@ import { DeadlineExceeded } from "../Deadline.ts"
 import * as GatherResult from "../GatherResult.ts"
 import type * as Outcome from "../Outcome.ts"
 import type { Progress } from "../Progress.ts"
+import type { Settings } from "../Settings.ts"
 import type * as TaskGroup from "../TaskGroup.ts"
 import * as TaskPump from "../TaskPump.ts"
 import * as check from "./check.ts"
@@ -24,7 +25,7 @@ import type { Entry } from "./timers.ts"
 
 export interface GroupSettings {
   readonly where: string
-  readonly pump: TaskPump.Settings
+  readonly pump: Settings
   readonly onFailure: TaskGroup.OnFailure
   readonly keep: boolean
   readonly onOutcome: ((outcome: Outcome.Outcome<unknown, unknown>) => void) | undefined
@@ -146,7 +147,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   private answer(exit: Exit.Exit<any, any>): Effect.Effect<any, any> {
     const { body, failures } = this
     const { onFailure } = this.group
-    if (onFailure === "interrupt" && failures.length > 0) return this.failWith(TaskPump.original(failures[0]!.cause))
+    if (onFailure === "interrupt" && failures.length > 0) return this.failWith(GatherResult.firstError(failures[0]!.cause))
     if (onFailure === "collect" && failures.length > 0) {
       const own = Exit.isFailure(exit) && !body!.asked ? exit.cause : Cause.empty
       return this.failWith(Cause.combine(own, this.allCauses(failures)))
@@ -196,14 +197,14 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     level: number
   ): Effect.Effect<TaskGroup.Handle<A, E1>> {
     // The same spawn effect may run many times; each run is a task of its own.
-    const task = prototype.queuedAt === 0 ? prototype : copyOf(prototype)
+    const task = prototype.queued < 0 ? prototype : copyOf(prototype)
     const here = lineage.current(fiber)
     const below = lineage.isInside(here, this.node)
     task.index = this.spawned++
     task.parent = below ? here! : this.node
     task.work = effect
     task.context = Context.add(fiber.context as Context.Context<never>, lineage.Current, task)
-    task.queuedAt = this.instant = this.now()
+    task.queued = this.instant = this.micros()
     if (this.stopped !== undefined || this.closed) {
       this.refuse(task, this.stopped ?? { reason: { _tag: "Closed" } })
       return Effect.succeed(task)
@@ -212,8 +213,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     this.waiting++
     if (this.running >= this.settings.concurrency && this.settings.queueTimeout < Infinity) this.limitQueue(task)
     this.fill()
-    this.instant = undefined
-    if (this.member(here) !== undefined || task.startedAt > 0 || task.outcome !== undefined) return Effect.succeed(task)
+    this.instant = -1
+    if (this.member(here) !== undefined || task.started >= 0 || task.outcome !== undefined) return Effect.succeed(task)
     return this.waitForPlace(fiber, here, task)
   }
 
@@ -242,8 +243,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   private limitQueue(task: GroupTask<any, any>): void {
     const after = this.settings.queueTimeout
-    task.queueEntry = this.timers.add(task.queuedAt + after, () => {
-      if (task.startedAt > 0 || task.outcome !== undefined) return
+    task.queueEntry = this.timers.add(this.instantOf(task.queued) + after, () => {
+      if (task.started >= 0 || task.outcome !== undefined) return
       this.waiting--
       this.refuse(task, { limit: "queue", after, reason: { _tag: "QueueTimeout", after: Duration.millis(after) } })
       this.fill()
@@ -259,7 +260,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   cancelTask(task: AnyTask, cut: TaskPump.Cut): void {
     if (task.outcome !== undefined) return
     if (task.runner?.task === task) task.runner.cut(cut, false)
-    else if (task.startedAt === 0) {
+    else if (task.started < 0) {
       this.waiting--
       this.refuse(task, cut)
       this.fill()
@@ -450,7 +451,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     return Effect.andThen(this.whenIdle, (): Effect.Effect<void, E> => {
       this.joined = true
       if (this.group.onFailure === "isolate" || this.failures.length === 0) return Effect.void
-      return this.failWith(this.group.onFailure === "collect" ? this.allCauses(this.failures) : TaskPump.original(this.failures[0]!.cause))
+      return this.failWith(this.group.onFailure === "collect" ? this.allCauses(this.failures) : GatherResult.firstError(this.failures[0]!.cause))
     })
   })
 
@@ -464,7 +465,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   }
 
   readonly next: Effect.Effect<Option.Option<Outcome.Outcome<unknown, E>>> = Effect.withFiber((fiber) => {
-    if (!this.group.keep) return Effect.die(TaskPump.mustBe("TaskGroup.next", "outcomes", `"keep"`, "drop"))
+    if (!this.group.keep) return Effect.die(check.mustBe("TaskGroup.next", "outcomes", `"keep"`, "drop"))
     const inside = this.member(lineage.current(fiber)) !== undefined
     const take = (): Option.Option<Outcome.Outcome<unknown, E>> | undefined => {
       if (this.read < this.order.length) return Option.some(this.order[this.read++]!)

@@ -60,7 +60,7 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   }
 
   get status(): Outcome.Status | "pending" | "running" {
-    return this.outcome !== undefined ? this.outcome.status : this.startedAt === 0 ? "pending" : "running"
+    return this.outcome !== undefined ? this.outcome.status : this.started < 0 ? "pending" : "running"
   }
 
   get await(): Effect.Effect<Outcome.Outcome<A, E>> {

@@ -21,6 +21,9 @@ import type { AnyFiber } from "./lineage.ts"
 /** The priority at which due timers fire; the runtime's own work has 0. */
 export const afterOrdinaryWork = 1_000
 
+/** Half a microsecond, in milliseconds: absorbs the rounding between a clock's nanoseconds and our milliseconds. */
+export const slack = 0.0005
+
 export interface Entry {
   at: number
   readonly fire: () => void
@@ -111,9 +114,8 @@ export class Timers {
   }
 
   private fireDue(): void {
-    // Entries added by what fires wait for the next alarm, so a callback cannot keep this loop alive. Half a microsecond of
-    // tolerance absorbs the rounding between the clock's nanoseconds and our milliseconds.
-    const now = this.now() + 0.0005
+    // Entries added by what fires wait for the next alarm, so a callback cannot keep this loop alive.
+    const now = this.now() + slack
     const due: Array<Entry> = []
     while (this.heap.length > 0 && this.heap[0]!.at <= now) {
       const entry = this.heap[0]!

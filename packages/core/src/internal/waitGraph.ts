@@ -144,12 +144,12 @@ const canBorrow = (ticket: Ticket, tickets: ReadonlySet<Ticket>, waitsFor: Reado
 
 /** Walks from the ticket over stuck holders back to a seat of its own. */
 const describe = (ticket: Ticket, stuck: Stuck): string => {
-  const path = pathBack(ticket, ticket.held!, stuck, new Set())
+  const path = pathBack(ticket, ticket.held!, stuck, new Set(), false) ?? pathBack(ticket, ticket.held!, stuck, new Set(), true)
   const own = path?.at(-1)?.seat ?? ticket.held![0]!
   const who = nameOf(ticket)
   let text = `${who} (holds ${limiterText(own.core)}) waits for ${limiterText(ticket.core)}`
   for (const link of path ?? []) {
-    if (link.ticket === undefined) text += ` → held by ${link.seat === own && holdsUpItself(ticket, own) ? who : nameOf(link.seat)}`
+    if (link.ticket === undefined) text += ` → held by ${nameOf(link.seat)}`
     else text += ` → held by ${nameOf(link.seat)}, which waits for ${limiterText(link.ticket.core)}`
   }
   return text
@@ -161,36 +161,51 @@ interface Link {
   readonly ticket: Ticket | undefined
 }
 
-const pathBack = (from: Ticket, goal: ReadonlyArray<Ticket>, stuck: Stuck, seen: Set<Ticket>): Array<Link> | undefined => {
+/** `direct`: may the next holder be the goal already? Of two holders of one limiter that want more of it, the other one is what to tell. */
+const pathBack = (
+  from: Ticket,
+  goal: ReadonlyArray<Ticket>,
+  stuck: Stuck,
+  seen: Set<Ticket>,
+  direct: boolean
+): Array<Link> | undefined => {
   seen.add(from)
-  for (const seat of from.core.blocked) if (stuck.seats.has(seat) && goal.includes(seat)) return [{ seat, ticket: undefined }]
+  if (direct) {
+    for (const seat of from.core.blocked) if (stuck.seats.has(seat) && goal.includes(seat)) return [{ seat, ticket: undefined }]
+  }
   for (const seat of from.core.blocked) {
     if (!stuck.seats.has(seat)) continue
     for (const ticket of seat.nest!.below) {
       if (seen.has(ticket) || !stuck.tickets.has(ticket) || !holdsUp(ticket, seat)) continue
-      const rest = pathBack(ticket, goal, stuck, seen)
+      const rest = pathBack(ticket, goal, stuck, seen, true)
       if (rest !== undefined) return [{ seat, ticket }, ...rest]
     }
   }
   return undefined
 }
 
-const holdsUpItself = (ticket: Ticket, seat: Ticket): boolean => ticket.ownFiber && ticket.fiber === seat.fiber
-
 export const limiterText = (core: LimiterCore): string =>
   core.name === undefined ? "an unnamed limiter" : `limiter ${JSON.stringify(core.name)}`
 
-/** Who holds or asks: the name given with the request, its task's name, the span it runs in, or its fiber. */
-export const nameOf = (ticket: Ticket): string => {
-  const name = ticket.name ?? taskOf(ticket.parent)?.name
+/** Who holds or asks: the name given with the request, else of the task, else of the span it runs in, else its fiber. */
+const nameOf = (ticket: Ticket): string => {
+  const name = givenName(ticket)
   if (name !== undefined) return `task ${JSON.stringify(name)}`
   const span = spanOf(ticket.fiber)
   return span === undefined ? `fiber #${ticket.fiber.id}` : `span ${JSON.stringify(span)}`
 }
 
 /** The name alone, for lists. */
-export const plainNameOf = (ticket: Ticket): string =>
-  ticket.name ?? taskOf(ticket.parent)?.name ?? spanOf(ticket.fiber) ?? `fiber #${ticket.fiber.id}`
+export const plainNameOf = (ticket: Ticket): string => givenName(ticket) ?? spanOf(ticket.fiber) ?? `fiber #${ticket.fiber.id}`
+
+/** A name given with an outer request of the same fiber names the inner ones too. */
+const givenName = (ticket: Ticket): string | undefined => {
+  if (ticket.name !== undefined) return ticket.name
+  for (let n = ticket.parent; n !== undefined && n.kind !== "task"; n = n.parent) {
+    if (n.kind === "permit" && n.fiber === ticket.fiber && (n as Ticket).name !== undefined) return (n as Ticket).name
+  }
+  return taskOf(ticket.parent)?.name
+}
 
 const spanOf = (fiber: AnyFiber): string | undefined => {
   const { span } = fiber.cache

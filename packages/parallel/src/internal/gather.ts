@@ -5,6 +5,7 @@ import * as GatherResult from "@skein/core/GatherResult"
 import type * as Limiter from "@skein/core/Limiter"
 import type * as Outcome from "@skein/core/Outcome"
 import type * as Progress from "@skein/core/Progress"
+import * as Settings from "@skein/core/Settings"
 import * as TaskPump from "@skein/core/TaskPump"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,7 +15,7 @@ import { GatherTimeout, type OnFailure, type OnTimeout, type Options, SourceFail
 /** Options as they were read and checked. */
 export interface Plan {
   readonly where: string
-  readonly settings: TaskPump.Settings
+  readonly settings: Settings.Settings
   readonly onFailure: OnFailure
   readonly onTimeout: OnTimeout
   readonly stop: AbortSignal | Effect.Effect<unknown> | undefined
@@ -28,22 +29,22 @@ const own = ["onFailure", "onTimeout", "stop", "limiter", "priority", "onOutcome
 
 /** Reads the options of a public function; wrong ones throw at once. */
 export const plan = (where: string, options: Options<never, never> | undefined): Plan => {
-  const settings = TaskPump.readSettings(where, options, own)
+  const settings = Settings.read(where, options, own)
   const { limiter, onOutcome, onProgress, stop } = options ?? {}
-  if (onProgress !== undefined && typeof onProgress !== "function") throw TaskPump.mustBe(where, "onProgress", "a function", onProgress)
-  if (onOutcome !== undefined && typeof onOutcome !== "function") throw TaskPump.mustBe(where, "onOutcome", "a function", onOutcome)
+  if (onProgress !== undefined && typeof onProgress !== "function") throw Settings.mustBe(where, "onProgress", "a function", onProgress)
+  if (onOutcome !== undefined && typeof onOutcome !== "function") throw Settings.mustBe(where, "onOutcome", "a function", onOutcome)
   if (stop !== undefined && !isAbortSignal(stop) && !Effect.isEffect(stop)) {
-    throw TaskPump.mustBe(where, "stop", "an AbortSignal or an Effect", stop)
+    throw Settings.mustBe(where, "stop", "an AbortSignal or an Effect", stop)
   }
-  if (limiter !== undefined && typeof limiter?.withPermit !== "function") throw TaskPump.mustBe(where, "limiter", "a Limiter", limiter)
+  if (limiter !== undefined && typeof limiter?.withPermit !== "function") throw Settings.mustBe(where, "limiter", "a Limiter", limiter)
   return {
     where,
     settings,
-    onFailure: TaskPump.oneOf(where, "onFailure", options?.onFailure, ["isolate", "interrupt"]),
-    onTimeout: TaskPump.oneOf(where, "onTimeout", options?.onTimeout, ["partial", "fail"]),
+    onFailure: Settings.oneOf(where, "onFailure", options?.onFailure, ["isolate", "interrupt"]),
+    onTimeout: Settings.oneOf(where, "onTimeout", options?.onTimeout, ["partial", "fail"]),
     stop: stop as Plan["stop"],
     limiter,
-    priority: options?.priority === undefined ? undefined : TaskPump.oneOf(where, "priority", options.priority, ["normal", "high", "low"]),
+    priority: options?.priority === undefined ? undefined : Settings.oneOf(where, "priority", options.priority, ["normal", "high", "low"]),
     onOutcome: onOutcome as Plan["onOutcome"],
     onProgress
   }
@@ -178,7 +179,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     this.pulled++
     const task = spare!.reset(index, item)
     // The user's iterator may have taken its time; the item is queued from now.
-    if (array === undefined) task.queuedAt = this.now()
+    if (array === undefined) task.queued = this.micros()
     task.name = this.work.names?.[index]
     return task
   }
@@ -186,7 +187,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   override effectOf(task: TaskPump.Task<A, E>): Effect.Effect<A, E> {
     const effect = this.work.f(task.work as T, task.index)
     if (!Effect.isEffect(effect)) {
-      const got = TaskPump.mustBe(this.plan.where, "each task", "an Effect", effect).message
+      const got = Settings.mustBe(this.plan.where, "each task", "an Effect", effect).message
       throw new TypeError(`${got} for item ${task.index}`)
     }
     // Services come from the caller's context, in which every runner runs.
@@ -256,7 +257,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     })
     if (this.sourceError !== undefined) return Effect.die(new SourceFailed({ cause: this.sourceError.cause, partial: result }))
     if (this.firstFailure !== undefined) {
-      return Effect.failCause(GatherResult.annotateCause(TaskPump.original(this.firstFailure.cause), result))
+      return Effect.failCause(GatherResult.annotateCause(GatherResult.firstError(this.firstFailure.cause), result))
     }
     const late = stopped?.limit === "call" || stopped?.limit === "deadline"
     if (plan.onTimeout === "fail" && late && !(result.allSucceeded && result.exhausted)) return Effect.fail(new GatherTimeout({ result }))

@@ -114,13 +114,14 @@ export class Outside {
     const nextTick = host.process?.nextTick
     if (nextTick === undefined) return macrotask()
     for (let turn = 0; turn < turns; turn++) {
-      // A tick that is asked for by a microtask runs when the queue of microtasks is empty, however long the chains in it were. More
-      // rounds are for programs that use ticks themselves: two in which nothing was started are the end.
-      for (let quiet = 0, round = 0; quiet < 2 && round < rounds; round++) {
-        const before = this.ids.length
+      // A tick that is asked for by a microtask runs when the queue of microtasks is empty, however long the chains in it were. A round in
+      // which nothing was started is the last: what could still run would have been started in it.
+      let before: number
+      let round = 0
+      do {
+        before = this.ids.length
         await new Promise<void>((resolve) => queueMicrotask(() => nextTick(resolve)))
-        quiet = this.ids.length === before ? quiet + 1 : 0
-      }
+      } while (this.ids.length > before && ++round < rounds)
       // Live schedulers inside promises (`Effect.runPromise`) yield by immediates.
       if (this.immediates === 0) return
       this.immediates = 0

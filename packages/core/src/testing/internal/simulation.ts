@@ -137,7 +137,6 @@ export class Simulation implements Scheduler.Scheduler, lineage.WaitObserver {
     const woken = fiber.currentOpCount === 1
     // Whatever wakes a fiber from outside hands it to the loop, which decides when it goes on.
     if (!this.looping) {
-      this.settled = false
       this.onWake?.()
       return !woken && this.preempt(state)
     }

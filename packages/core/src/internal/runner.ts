@@ -1,0 +1,232 @@
+/** Runs tasks of a pump one after the other in one fiber, and keeps their clocks. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Outcome from "../Outcome.ts"
+import type { TaskPump } from "../TaskPump.ts"
+import * as fiberState from "./fiberState.ts"
+import * as lineage from "./lineage.ts"
+import type { Again, Cut, FailedAttempt } from "./task.ts"
+import { Task } from "./task.ts"
+import { type Entry, slack } from "./timers.ts"
+
+/** How long cleanup may take before it is said who is waited for, in milliseconds (law 2). */
+export const slowCleanup = 10_000
+
+/**
+ * One fiber of a pump. It is itself the description of its loop, so that a runner costs one object and no closures.
+ *
+ * @internal
+ */
+export class Runner<A, E> {
+  readonly pump: TaskPump<A, E>
+  private ownNode: lineage.TaskNode | undefined = undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  task: Task<A, E> | undefined = undefined
+  spare: Task<A, E> | undefined = undefined
+  /** How deep the fiber's stack is under the running task. */
+  base = 0
+  /** A value whose task has forked children: they are interrupted and awaited before it counts. */
+  held: { readonly value: A } | undefined = undefined
+  deciding: FailedAttempt | undefined = undefined
+  /** When its last task ended, in microseconds since the pump was made; -1 if none has. */
+  ended = -1
+  hasPlace = true
+  /** The fiber was interrupted by us: it must take no other task. */
+  spent = false
+  /** When the current task's time is over, in milliseconds; 0 if never. */
+  private limitAt = 0
+  private limitEntry: Entry | undefined = undefined
+  private stopEntry: Entry | undefined = undefined
+
+  constructor(pump: TaskPump<A, E>) {
+    this.pump = pump
+  }
+
+  /** The node of tasks that bring none. */
+  get node(): lineage.TaskNode {
+    return this.ownNode ??= makeNode(this.pump.node, this.pump.node, (at) => this.moveLimit(at))
+  }
+
+  while(): boolean {
+    this.fiber ??= Fiber.getCurrent()!
+    if (this.spent || !this.hasPlace || this.held !== undefined) return false
+    const task = this.pump.take(this)
+    if (task === undefined) return false
+    this.task = task
+    task.runner = this
+    if (task.node === undefined) {
+      const { node } = this
+      node.index = task.index
+      node.name = task.name
+    }
+    if (task.queued < 0) task.queued = this.ended < 0 ? this.pump.micros() : this.ended
+    const { queueTimeout } = this.pump.settings
+    if (queueTimeout < Infinity && task.started < 0) this.limit(this.pump.instantOf(task.queued) + queueTimeout)
+    return true
+  }
+
+  body(): Effect.Effect<A, E> {
+    const task = this.task!
+    const failed = task.undecided
+    if (failed !== undefined) {
+      task.undecided = undefined
+      this.deciding = failed
+      return this.pump.decide(task, failed) as Effect.Effect<never>
+    }
+    return this.pump.attempt(this, task)
+  }
+
+  step(value: A): void {
+    const task = this.task!
+    const failed = this.deciding
+    if (failed !== undefined) {
+      this.deciding = undefined
+      this.pump.decided(this, task, failed, value as Again | Exit.Exit<never, E>)
+    } else if (fiberState.hasChildren(this.fiber!)) this.held = { value }
+    else this.pump.completed(this, task, value)
+  }
+
+  /** Starts the task's running clock and gives its effect. */
+  begin(task: Task<A, E>): Effect.Effect<A, E> {
+    this.start(task)
+    this.base = fiberState.depth(this.fiber!)
+    return this.pump.effectOf(task)
+  }
+
+  /** Takes a task that gets this runner's whole fiber. */
+  adopt(task: Task<A, E>): void {
+    this.task = task
+    task.runner = this
+    this.start(task)
+  }
+
+  private start(task: Task<A, E>): void {
+    const { settings } = this.pump
+    task.attempts++
+    if (task.started < 0) {
+      // A task that was pulled right after the last one ended has waited for nothing: one reading of the clock serves both.
+      task.started = this.ended >= 0 && this.ended === task.queued ? this.ended : this.pump.instant >= 0 ? this.pump.instant : this.pump.micros()
+      this.pump.instant = -1
+    }
+    if (!this.pump.hasTaskLimits && task.timeout === 0 && this.limitAt === 0) return
+    const taskLimit = this.pump.taskLimit(task)
+    const at = settings.attemptTimeout < Infinity ? Math.min(taskLimit, this.pump.now() + settings.attemptTimeout) : taskLimit
+    ;(task.node ?? this.node).at = at
+    this.limit(at)
+  }
+
+  /**
+   * Sets when the current task's time is over. The timer is lazy: it is moved forward only when a limit comes before it, and looks again when it fires. Short tasks under a
+   * long limit therefore never touch it.
+   */
+  private limit(at: number): void {
+    this.limitAt = at < Infinity ? at : 0
+    if (this.limitEntry === undefined) {
+      if (at < Infinity) this.limitEntry = this.pump.timers.add(at, () => this.onLimit())
+    } else if (at < this.limitEntry.at || this.limitEntry.position < 0) this.pump.timers.move(this.limitEntry, at)
+  }
+
+  /** Moves the limit of the running task. */
+  moveLimit(at: number): void {
+    const { task } = this
+    if (task === undefined || task.cut !== undefined) return
+    ;(task.node ?? this.node).at = at
+    task.timeout = at - this.pump.instantOf(task.started)
+    this.limit(at)
+  }
+
+  private onLimit(): void {
+    const { pump, task } = this
+    if (task === undefined || task.cut !== undefined || this.limitAt === 0) return
+    if (this.limitAt > pump.now() + slack) {
+      pump.timers.move(this.limitEntry!, this.limitAt)
+      return
+    }
+    const { attemptTimeout, queueTimeout } = pump.settings
+    if (task.started < 0) {
+      this.cut({ limit: "queue", after: queueTimeout, reason: { _tag: "QueueTimeout", after: Duration.millis(queueTimeout) } }, false)
+      return
+    }
+    const own = this.limitAt >= pump.taskLimit(task)
+    const after = own ? pump.taskLength(task) : attemptTimeout
+    this.cut({ limit: own ? "task" : "attempt", after, reason: { _tag: "TaskTimeout", after: Duration.millis(after) } }, true)
+    lineage.announce(task.node ?? this.node)
+  }
+
+  /** Asks the running task to stop; with `hold` after the calls inside it have answered. */
+  cut(cut: Cut, hold: boolean): void {
+    const { pump, task } = this
+    if (task === undefined || task.cut !== undefined) return
+    const node = task.node ?? this.node
+    if (hold && node.answering > 0) {
+      node.onAnswered = () => {
+        if (this.task !== task || task.cut !== undefined) return
+        this.stopAt(pump.now() + lineage.afterAnswer, () => this.cut(cut, false))
+      }
+      return
+    }
+    task.cut = cut
+    node.reason = cut.reason
+    this.spent = true
+    this.clearStop()
+    // A held value is safe already; the children that it waits for are being interrupted.
+    if (this.held !== undefined) return
+    fiberState.interrupt(this.fiber!, pump.owner.id, this.base, Outcome.annotations(cut.reason))
+    if (this.task !== task) return
+    if (pump.settings.grace < Infinity) this.stopAt(pump.now() + pump.settings.grace, () => pump.abandon(task))
+    else if (pump.stopped === undefined) this.stopAt(pump.now() + slowCleanup, () => pump.warnSlow([this]))
+  }
+
+  private stopAt(at: number, then: () => void): void {
+    this.clearStop()
+    this.stopEntry = this.pump.timers.add(at, then)
+  }
+
+  private clearStop(): void {
+    if (this.stopEntry !== undefined) this.pump.timers.cancel(this.stopEntry)
+    this.stopEntry = undefined
+  }
+
+  leaveTask(): void {
+    this.task = undefined
+    if (this.stopEntry !== undefined) this.clearStop()
+    if (this.ownNode !== undefined) {
+      this.ownNode.onAnswered = undefined
+      this.ownNode.reason = undefined
+    }
+    this.limitAt = 0
+  }
+
+  /** Gives the place back, once. */
+  free(): void {
+    if (this.limitEntry !== undefined && this.task === undefined) this.pump.timers.cancel(this.limitEntry)
+    if (!this.hasPlace) return
+    this.hasPlace = false
+    this.pump.running--
+  }
+}
+
+/** @internal */
+export const makeNode = (
+  call: lineage.CallNode,
+  parent: lineage.Node,
+  move: ((at: number) => void) | undefined
+): lineage.TaskNode => ({
+  kind: "task",
+  parent,
+  call,
+  observer: call.observer,
+  ended: false,
+  name: undefined,
+  index: 0,
+  reason: undefined,
+  at: Infinity,
+  move,
+  listeners: undefined,
+  answering: 0,
+  onAnswered: undefined,
+  calls: undefined,
+  waits: undefined
+})
