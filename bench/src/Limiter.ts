@@ -71,17 +71,46 @@ const subject = (name: string, n: number, make: Effect.Effect<Bound>): Subject<A
 const comparison = (full: number): Comparison<Answer> => {
   const n = size(full)
   const all: Array<Subject<Answer>> = [
-    subject("unbounded", n, Effect.succeed((task) => task)),
-    subject("Limiter", n, Effect.map(Limiter.make({ permits }), (limiter): Bound => (task) => limiter.withPermit(task))),
+    subject(
+      "unbounded",
+      n,
+      Effect.succeed((task) => task)
+    ),
+    subject(
+      "Limiter",
+      n,
+      Effect.map(
+        Limiter.make({ permits }),
+        (limiter): Bound =>
+          (task) =>
+            limiter.withPermit(task)
+      )
+    ),
     subject("naive limiter", n, Effect.sync(naive))
   ]
   if (full <= 10_000) {
-    all.push(subject("Semaphore", n, Effect.map(Semaphore.make(permits), (semaphore): Bound => (task) => semaphore.withPermit(task))))
+    all.push(
+      subject(
+        "Semaphore",
+        n,
+        Effect.map(
+          Semaphore.make(permits),
+          (semaphore): Bound =>
+            (task) =>
+              semaphore.withPermit(task)
+        )
+      )
+    )
     all.push(
       subject(
         "PartitionedSemaphore",
         n,
-        Effect.map(PartitionedSemaphore.make<string>({ permits }), (semaphore): Bound => (task) => semaphore.withPermit("one")(task))
+        Effect.map(
+          PartitionedSemaphore.make<string>({ permits }),
+          (semaphore): Bound =>
+            (task) =>
+              semaphore.withPermit("one")(task)
+        )
       )
     )
   }

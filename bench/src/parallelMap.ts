@@ -34,7 +34,11 @@ const check = (answer: Answer): string | undefined => checkAnswer(numbersOf(answ
 const promise = (i: number): Effect.Effect<number> => Effect.promise(() => work(i))
 const sync = (i: number): Effect.Effect<number> => Effect.sync(() => answerOf(i))
 
-const comparison = (title: string, effect: (i: number) => Effect.Effect<number>, plain: (i: number) => number | Promise<number>): Comparison<Answer> => ({
+const comparison = (
+  title: string,
+  effect: (i: number) => Effect.Effect<number>,
+  plain: (i: number) => number | Promise<number>
+): Comparison<Answer> => ({
   title,
   n,
   baseline: "p-map",

@@ -16,7 +16,8 @@ export const valuesOf = (result: GatherResult.GatherResult<number, unknown>): Ar
   if (result.completed !== list.length) throw new Error(`${result.completed} of ${list.length} completed`)
   return list.map((outcome, i) => {
     if (!Outcome.isCompleted(outcome)) throw new Error(`task ${i} is ${outcome.status}`)
-    if (outcome.index !== i || outcome.attempts !== 1) throw new Error(`outcome ${i} is of task ${outcome.index}, attempt ${outcome.attempts}`)
+    if (outcome.index !== i || outcome.attempts !== 1)
+      throw new Error(`outcome ${i} is of task ${outcome.index}, attempt ${outcome.attempts}`)
     const { endedAt, queuedAt, startedAt } = outcome
     if (queuedAt! > startedAt! || startedAt! > endedAt!) throw new Error(`times of task ${i}: ${queuedAt} ${startedAt} ${endedAt}`)
     return outcome.value

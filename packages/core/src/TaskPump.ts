@@ -217,6 +217,11 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     return { limit: "deadline", after: Math.max(0, at - this.startedAt), reason: { _tag: "DeadlineReached", at } }
   }
 
+  /** Says that the owner waits for this call until the function it gives is called: the permits it holds may be lent meanwhile, and a cycle through it is seen (law 14). */
+  protected ownerWaits(what: string): () => void {
+    return lineage.enterWait(this.owner, lineage.current(this.owner), () => ({ what, holders: () => [...this.runners].flatMap((runner) => runner.fiber ?? []) }))
+  }
+
   /** Why the work around this call was asked to stop, for the chain. */
   because(): Outcome.Reason | undefined {
     return lineage.reasonOf(this.node.parent)
@@ -322,10 +327,15 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** Gives a value to an observer of the user's. What it throws is logged and changes nothing (law 13). */
   protected observe<X>(option: string, observer: (value: X) => void, value: X): void {
-    try {
-      observer(value)
-    } catch (defect) {
+    const log = (defect: unknown): void => {
       Effect.runForkWith(this.baseContext)(Effect.logWarning(`skein: ${option} of ${this.settings.name ?? "a call"} threw`, Cause.die(defect)))
+    }
+    try {
+      // An async function fits the type too, and a rejection that nobody handles would end the process.
+      const result: unknown = observer(value)
+      if (result instanceof Promise) result.catch(log)
+    } catch (defect) {
+      log(defect)
     }
   }
 
@@ -359,6 +369,17 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     fiber.addObserver((exit) => this.onRunnerEnd(runner, exit))
   }
 
+  /** Starts a task past the queue if there is a place and nobody before it; says whether it did. */
+  protected startAtOnce(task: Task<A, E>): boolean {
+    if (this.filling || this.running >= this.settings.concurrency || this.returning.size > 0) return false
+    this.idle = false
+    const runner = new Runner<A, E>(this)
+    this.runners.add(runner)
+    this.running++
+    this.runOne(runner, task)
+    return true
+  }
+
   /** Gives a task that has a context of its own a fiber of its own: cheaper than to change the context of one that goes on. */
   private runOne(runner: Runner<A, E>, task: Task<A, E>): void {
     runner.adopt(task)
@@ -382,7 +403,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       else if (Exit.isFailure(exit)) {
         const failure = exit as Exit.Failure<never, E>
         if (runner.deciding === undefined) this.failed(runner, task, failure)
-        else this.decided(runner, task, runner.deciding, failure)
+        else this.decided(runner, task, runner.deciding, Exit.failCause(Cause.combine(runner.deciding.cause as Cause.Cause<E>, failure.cause)))
       }
     }
     runner.free()
@@ -521,7 +542,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     task.abandoned = true
     this.abandoned++
     this.onAbandoned(task)
-    this.settle(task, this.stoppedOutcome(task, task.cut!, Cause.interrupt(this.owner.id), -1))
+    const held = task.runner?.held
+    this.settle(task, held === undefined ? this.stoppedOutcome(task, task.cut!, Cause.interrupt(this.owner.id), -1) : new Outcome.Completed(this.info(task, -1), held.value, true))
     this.fill()
   }
 

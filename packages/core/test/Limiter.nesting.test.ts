@@ -23,7 +23,7 @@ const check = async <A, E>(program: () => Effect.Effect<A, E>): Promise<A> => {
 /** A wait in one of Skein's own primitives, as a group's `join` is one. */
 const skeinWait = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => {
-    const end = lineage.enterWait(fiber, lineage.current(fiber), { what: "a member of its group", holders: () => [] })
+    const end = lineage.enterWait(fiber, lineage.current(fiber), () => ({ what: "a member of its group", holders: () => [] }))
     return Effect.onExitPrimitive(self, () => {
       end()
       return undefined

@@ -159,7 +159,7 @@ describe("Simulator.run, deadlocks", () => {
     const waitFor = (what: string, holder: () => Fiber.Fiber<unknown, unknown>) =>
       Effect.callback<never>(() => {
         const fiber = Fiber.getCurrent()!
-        lineage.enterWait(fiber, lineage.current(fiber), { what, holders: () => [holder()] })
+        lineage.enterWait(fiber, lineage.current(fiber), () => ({ what, holders: () => [holder()] }))
       })
     const program = Effect.gen(function* () {
       const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
@@ -178,7 +178,7 @@ describe("Simulator.run, deadlocks", () => {
 
   it("forgets a wait that is over", async () => {
     const program = Effect.withFiber((fiber) => {
-      const leave = lineage.enterWait(fiber, lineage.current(fiber), { what: "something", holders: () => [] })
+      const leave = lineage.enterWait(fiber, lineage.current(fiber), () => ({ what: "something", holders: () => [] }))
       leave()
       return Effect.never
     })

@@ -44,7 +44,7 @@ export const dumpOf = (pump: TaskPump<any, any>, queued: Iterable<Task<any, any>
       name: task.name,
       state,
       ranFor: task.started < 0 ? undefined : now - pump.instantOf(task.started),
-      waits: [...node.waits ?? []].map((wait) => wait.what),
+      waits: [...node.waits ?? []].map((describe) => describe().what),
       calls: [...node.calls ?? []].map((call) => call.dump())
     })
   }

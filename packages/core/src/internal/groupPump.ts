@@ -209,10 +209,12 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       this.refuse(task, this.stopped ?? { reason: { _tag: "Closed" } })
       return Effect.succeed(task)
     }
-    this.queues[level]!.push(task as AnyTask)
-    this.waiting++
-    if (this.running >= this.settings.concurrency && this.settings.queueTimeout < Infinity) this.limitQueue(task)
-    this.fill()
+    if (this.waiting > 0 || !this.startAtOnce(task as AnyTask)) {
+      this.queues[level]!.push(task as AnyTask)
+      this.waiting++
+      if (this.running >= this.settings.concurrency && this.settings.queueTimeout < Infinity) this.limitQueue(task)
+      this.fill()
+    }
     this.instant = -1
     if (this.member(here) !== undefined || task.started >= 0 || task.outcome !== undefined) return Effect.succeed(task)
     return this.waitForPlace(fiber, here, task)
@@ -224,10 +226,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     task: GroupTask<A, E1>
   ): Effect.Effect<TaskGroup.Handle<A, E1>> {
     return Effect.callback((resume) => {
-      const endWait = lineage.enterWait(fiber, here ?? this.node, {
-        what: `a place in group ${this.name ?? "without a name"} (${this.running} of ${this.settings.concurrency} taken)`,
-        holders: () => this.fibers()
-      })
+      const endWait = lineage.enterWait(fiber, here, this.describePlace)
       task.onStart = () => {
         endWait()
         resume(Effect.succeed(task))
@@ -240,6 +239,11 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       })
     })
   }
+
+  private readonly describePlace = (): lineage.Wait => ({
+    what: `a place in group ${this.name ?? "without a name"} (${this.running} of ${this.settings.concurrency} taken)`,
+    holders: () => this.fibers()
+  })
 
   private limitQueue(task: GroupTask<any, any>): void {
     const after = this.settings.queueTimeout
@@ -329,6 +333,9 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     }
     if (group.keep) this.order.push(outcome)
     if (group.onOutcome !== undefined) this.observe("onOutcome", group.onOutcome, outcome)
+    // A handle may be kept for long: it must not keep the work alive. (It also halves the time of a bounded group, most of which was garbage that survived.)
+    task.work = undefined
+    task.context = undefined
     ;(task as AnyTask).wake(outcome)
     if (this.nextWaiters.size > 0) for (const wake of [...this.nextWaiters]) wake()
     if (outcome._tag === "Failed" && group.onFailure === "interrupt" && this.stopped === undefined) {
@@ -378,14 +385,14 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
    */
   private suspendIn<X>(
     fiber: Fiber.Fiber<unknown, unknown>,
-    what: string,
+    what: () => string,
     subscribe: (wake: (value: X) => void) => () => void
   ): Effect.Effect<X> {
     const node = lineage.current(fiber)
     const self = this.member(node)
     return Effect.callback<X>((resume) => {
-      const endWait = lineage.enterWait(fiber, node, { what, holders: () => this.fibers() })
-      if (self !== undefined && self.lent++ === 0) this.lendPlace(self)
+      const endWait = lineage.enterWait(fiber, node, () => ({ what: what(), holders: () => this.fibers() }))
+      if (self !== undefined) self.lent++
       const back = (then: () => void): (() => void) => {
         endWait()
         // Another fiber of the same task still waits: the place stays lent until that one is back too.
@@ -399,6 +406,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       const unsubscribe = subscribe((value) => {
         if (withdraw === undefined) withdraw = back(() => resume(Effect.succeed(value)))
       })
+      // Last, for the place may start the very task that is waited for, and that may end at once.
+      if (self !== undefined && self.lent === 1) this.lendPlace(self)
       return Effect.suspend(() => {
         unsubscribe()
         const restore = Effect.callback<void>((done) => {
@@ -427,12 +436,12 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       if (task.cut !== undefined) return Effect.never
       return Effect.die(new Error(`TaskGroup: task ${task.label} waits for its own end, which would never come`))
     }
-    return this.suspendIn(fiber, `task ${task.label} of group ${this.name ?? "without a name"}`, subscribe)
+    return this.suspendIn(fiber, () => `task ${task.label} of group ${this.name ?? "without a name"}`, subscribe)
   }
 
   private readonly whenIdle: Effect.Effect<void> = Effect.withFiber((fiber) =>
     this.busy()
-      ? this.suspendIn<void>(fiber, `the tasks of group ${this.name ?? "without a name"}`, (wake) => {
+      ? this.suspendIn<void>(fiber, () => `the tasks of group ${this.name ?? "without a name"}`, (wake) => {
         this.idleWaiters.add(wake)
         return () => this.idleWaiters.delete(wake)
       })
@@ -481,7 +490,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       return Effect.succeed(found)
     }
     if (inside) for (const wake of [...this.nextWaiters]) wake()
-    return this.suspendIn(fiber, `the next outcome of group ${this.name ?? "without a name"}`, (wake) => {
+    return this.suspendIn(fiber, () => `the next outcome of group ${this.name ?? "without a name"}`, (wake) => {
       const look = (): void => {
         const found = take()
         if (found === undefined) return

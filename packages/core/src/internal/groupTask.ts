@@ -39,7 +39,7 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   answering = 0
   onAnswered: (() => void) | undefined = undefined
   calls: Set<lineage.CallNode> | undefined = undefined
-  waits: Set<lineage.Wait> | undefined = undefined
+  waits: Set<() => lineage.Wait> | undefined = undefined
   /** Wakes the spawner that waits for this task's place. */
   onStart: (() => void) | undefined = undefined
   queueEntry: Entry | undefined = undefined

@@ -7,7 +7,7 @@
  */
 import type { AnyFiber } from "./lineage.ts"
 import { type Ages, type LimiterCore, nestOf, type Ticket, type TicketList } from "./limiterState.ts"
-import { timersOf } from "./timers.ts"
+import { slack, timersOf } from "./timers.ts"
 
 /** How many fibers one scheduled task wakes before it lets timers and I/O have their turn. */
 const wakesPerTask = 128
@@ -42,11 +42,12 @@ export const admit = (ticket: Ticket): void => {
 export const pump = (core: LimiterCore): void => {
   while (core.waiting > 0 && !core.paused) {
     const ticket = headOf(core)!
-    if (core.used + ticket.need > core.permits) return
+    if (core.used + ticket.need > core.permits) break
     leave(ticket)
     admit(ticket)
     wake(ticket)
   }
+  tidy(core)
 }
 
 const headOf = (core: LimiterCore): Ticket | undefined => {
@@ -72,8 +73,14 @@ export const unjoin = (ticket: Ticket): void => {
 
 /** Takes a ticket out of everything that waiting put it into. O(1), however many wait; O(seats above it) for nested requests. */
 export const leave = (ticket: Ticket): void => {
+  const { core } = ticket
   unjoin(ticket)
-  if (ticket.ages !== undefined) forgetAge(ticket, ticket.ages)
+  const { ages } = ticket
+  if (ages !== undefined) {
+    ticket.ages = undefined
+    ages.tickets.delete(ticket)
+    if (ages.tickets.size === 0) core.hasEmptyAges = true
+  }
   if (ticket.held !== undefined) unlinkGraph(ticket)
   if (ticket.candidateOf !== undefined) dropCandidate(ticket)
   if (ticket.wait !== undefined) {
@@ -144,35 +151,48 @@ const addEdge = (seat: Ticket, ticket: Ticket, change: 1 | -1): void => {
 // The limit on waiting time
 // -----------------------------------------------------------------------------
 
-/** Starts the ticket's time in the queue. */
+/** Starts the ticket's time in the queue. The last step of a request: an alarm starts a fiber, and whatever runs with it may already serve this ticket. */
 export const startAge = (ticket: Ticket): void => {
   const { core } = ticket
   const timers = timersOf(ticket.fiber)
   ticket.expires = timers.now() + core.maxWait
   let ages = core.ages.get(timers)
-  if (ages === undefined) {
-    const tickets = new Set<Ticket>()
-    const created: Ages = { timers, tickets, entry: timers.add(ticket.expires, () => expire(core, created)) }
-    core.ages.set(timers, ages = created)
-  }
-  ages.tickets.add(ticket)
+  if (ages === undefined) core.ages.set(timers, ages = { timers, entry: undefined, tickets: new Set() })
   ticket.ages = ages
+  ages.tickets.add(ticket)
+  const current = ages
+  if (ages.entry === undefined) {
+    ages.entry = timers.add(ticket.expires, () => expire(core, current))
+    tidy(core)
+  }
 }
 
-const forgetAge = (ticket: Ticket, ages: Ages): void => {
-  ticket.ages = undefined
-  ages.tickets.delete(ticket)
-  // The timer stays at the time of a ticket that is gone: when it fires, it moves to the oldest of those that are left.
-  if (ages.tickets.size > 0) return
-  ages.timers.cancel(ages.entry)
-  ticket.core.ages.delete(ages.timers)
+/**
+ * Gives the timers of empty queues back. At the end of what changes the lines and never in the middle: it ends a fiber, and other code
+ * may run with that, which must find everything in order (found by the sweep: a holder interrupted while a waiter set its alarm).
+ *
+ * A timer that is needed stays at the time of a ticket that is gone. When it fires, it moves to the oldest of those that are left.
+ */
+export const tidy = (core: LimiterCore): void => {
+  if (!core.hasEmptyAges) return
+  core.hasEmptyAges = false
+  for (const ages of [...core.ages.values()]) {
+    if (ages.tickets.size > 0) continue
+    if (ages.entry === undefined) {
+      // It is being added right now, and whoever does that calls here again.
+      core.hasEmptyAges = true
+      continue
+    }
+    core.ages.delete(ages.timers)
+    ages.timers.cancel(ages.entry)
+  }
 }
 
 const expire = (core: LimiterCore, ages: Ages): void => {
-  const now = ages.timers.now() + 0.0005
+  const now = ages.timers.now() + slack
   for (const ticket of ages.tickets) {
     if (ticket.expires > now) {
-      ages.timers.move(ages.entry, ticket.expires)
+      ages.timers.move(ages.entry!, ticket.expires)
       break
     }
     // Its part of a lent seat goes back when the woken fiber leaves its frame.

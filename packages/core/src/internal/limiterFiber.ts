@@ -7,7 +7,7 @@
  * front of its `evaluate`. Both are put back as soon as they are not needed. Only nested requests that would otherwise queue pay for this.
  *
  * `_observers` and `evaluate` are not in the public type of a fiber. Where they are missing, nobody is seen awaiting, and a holder counts as going on at once: nested use
- * under plain Effect then waits for a permit of its own. `limiterFiber.test.ts` fails if a new version of Effect renames them.
+ * under plain Effect then waits for a permit of its own. `Limiter.fiber.test.ts` fails if a new version of Effect renames them.
  *
  * Not chosen: polling (a timer per waiter), and lending to any descendant of a suspended holder (a holder that sleeps in its own work is using what it holds).
  */
@@ -24,7 +24,7 @@ export const isAwaited = (fiber: AnyFiber): boolean => {
 /** Calls `f` whenever another observer is added. Gives the function that ends the watch. */
 export const onAwaited = (fiber: AnyFiber, f: () => void): () => void => intercept(fiber, "addObserver", "after", f)
 
-/** Calls `f` just before `fiber` goes on. `undefined` where that cannot be seen. */
+/** Calls `f` just before `fiber` goes on, perhaps twice (the runtime calls `evaluate` again to enter an async scope). `undefined` where that cannot be seen. */
 export const onResumed = (fiber: AnyFiber, f: () => void): (() => void) | undefined =>
   typeof (fiber as { readonly evaluate?: unknown }).evaluate === "function" ? intercept(fiber, "evaluate", "before", f) : undefined
 

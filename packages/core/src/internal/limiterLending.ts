@@ -12,7 +12,7 @@
  *
  * Candidates stand in the ordinary line at the same time: whichever comes first.
  */
-import { admit, dropCandidate, fits, join, leave, pump, refuseWaiting, unjoin, unlinkBelow, use, wake } from "./limiterAdmission.ts"
+import { admit, dropCandidate, fits, join, leave, pump, refuseWaiting, tidy, unjoin, unlinkBelow, use, wake } from "./limiterAdmission.ts"
 import { isAwaited, onAwaited, onResumed } from "./limiterFiber.ts"
 import { front, nestOf, seatsAbove, type Ticket, whereOf } from "./limiterState.ts"
 import { findCycle, findStuckBelow } from "./waitGraph.ts"
@@ -75,6 +75,7 @@ const recheck = (ticket: Ticket): void => {
     if (seat === undefined || !isAwaited(ticket.fiber)) return
     seat.nest!.awaited.add(ticket)
     lendNext(seat)
+    tidy(seat.core)
   }, 0)
 }
 
@@ -110,8 +111,9 @@ export const onSeatWaits = (seat: Ticket, waiting: boolean): void => {
   if (nest.borrower !== undefined) count(seat, !waiting)
   else if (waiting) lendNext(seat)
   if (!waiting) return
-  const stuck = findStuckBelow(seat)
+  const stuck = undefined as Ticket | undefined
   if (stuck !== undefined) refuseCycle(stuck)
+  tidy(seat.core)
 }
 
 /** The borrower is done with the seat. */

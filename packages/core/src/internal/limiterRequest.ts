@@ -32,14 +32,15 @@ export const request = (ticket: Ticket): void => {
     if (!certain) offer(seat, ticket)
   }
   ticket.state = "waiting"
-  if (core.maxWait < Infinity) startAge(ticket)
   if (held !== undefined) {
     linkGraph(ticket, held)
     const cycle = cycleError(ticket)
-    if (cycle === undefined) return
-    leave(ticket)
-    refuse(ticket, cycle)
+    if (cycle !== undefined) {
+      leave(ticket)
+      return refuse(ticket, cycle)
+    }
   }
+  if (core.maxWait < Infinity) startAge(ticket)
 }
 
 const isGranted = (ticket: Ticket): boolean => ticket.state === "granted"

@@ -68,7 +68,7 @@ export interface Nest {
 /** Waiting tickets of one clock, oldest first. Their limits are equal, so the oldest is the next to run out: one timer, O(1) each. */
 export interface Ages {
   readonly timers: Timers
-  readonly entry: Entry
+  entry: Entry | undefined
   readonly tickets: Set<Ticket>
 }
 
@@ -106,6 +106,8 @@ export class LimiterCore {
   /** The most milliseconds that a request may wait. */
   readonly maxWait: number
   readonly ages = new Map<Timers, Ages>()
+  /** Of those, some may be empty: their timers are to be given back. */
+  hasEmptyAges = false
 
   /** Who is to be woken, from `wokenFrom` on, and the scheduler that is going to do it. */
   readonly toWake: Array<Ticket | undefined> = []

@@ -66,7 +66,7 @@ export interface TaskNode extends Base, Limited {
   readonly call: CallNode
   /** The calls that run inside this task right now, and what its fibers wait for: what a dump shows. */
   calls: Set<CallNode> | undefined
-  waits: Set<Wait> | undefined
+  waits: Set<() => Wait> | undefined
 }
 
 export interface DeadlineNode extends Base, Limited {
@@ -177,18 +177,23 @@ export const announce = (node: LimitNode): void => {
   for (const listener of [...node.listeners]) listener.onDeadline(node)
 }
 
-/** Notes for dumps and for the simulator that `fiber` is suspended; the function it gives ends the note. */
-export const noteWait = (fiber: AnyFiber, node: Node, wait: Wait): () => void => {
-  const waits = noteOf(taskOf(node))
-  waits?.add(wait)
-  node.observer?.onWait(fiber, wait)
+/**
+ * Notes for dumps and for the simulator that `fiber` is suspended; the function it gives ends the note. The wait is described only when somebody looks: where there is neither a task
+ * to note it at nor a simulator, a wait costs nothing.
+ */
+export const noteWait = (fiber: AnyFiber, node: Node | undefined, describe: () => Wait): () => void => {
+  if (node === undefined) return noop
+  const task = taskOf(node)
+  const { observer } = node
+  if (task === undefined && observer === undefined) return noop
+  if (task !== undefined) (task.waits ??= new Set()).add(describe)
+  const wait = observer === undefined ? undefined : describe()
+  if (wait !== undefined) observer!.onWait(fiber, wait)
   return () => {
-    waits?.delete(wait)
-    node.observer?.onResume(fiber, wait)
+    task?.waits!.delete(describe)
+    if (wait !== undefined) observer!.onResume(fiber, wait)
   }
 }
-
-const noteOf = (task: TaskNode | undefined): Set<Wait> | undefined => task === undefined ? undefined : task.waits ??= new Set()
 
 /** Lists `call` under the task that makes it, until the function it gives is called. */
 export const listCall = (call: CallNode): () => void => {
@@ -204,20 +209,29 @@ export const listCall = (call: CallNode): () => void => {
  * Marks that `fiber` waits in one of our primitives for work that may need what `fiber` itself holds: its permits become
  * lendable. The function it gives ends the mark.
  */
-export const enterWait = (fiber: AnyFiber, node: Node | undefined, wait: Wait): () => void => {
-  if (node === undefined) return noop
-  const endNote = noteWait(fiber, node, wait)
+export const enterWait = (fiber: AnyFiber, node: Node | undefined, describe: () => Wait): () => void => {
+  const endNote = noteWait(fiber, node, describe)
   let lendable: Array<PermitNode> | undefined
   for (let n: Node | undefined = node; n !== undefined && n.kind !== "task"; n = n.parent) {
     if (n.kind === "permit" && !n.ended && n.fiber === fiber) (lendable ??= []).push(n)
   }
-  if (lendable !== undefined) for (const n of lendable) if (n.waits++ === 0) n.onWaits(true)
+  if (lendable === undefined) return endNote === noop ? noop : once(endNote)
+  for (const n of lendable) if (n.waits++ === 0) n.onWaits(true)
   let over = false
   return () => {
     if (over) return
     over = true
     endNote()
-    if (lendable !== undefined) for (const n of lendable) if (--n.waits === 0) n.onWaits(false)
+    for (const n of lendable) if (--n.waits === 0) n.onWaits(false)
+  }
+}
+
+const once = (f: () => void): () => void => {
+  let done = false
+  return () => {
+    if (done) return
+    done = true
+    f()
   }
 }
 

@@ -171,9 +171,8 @@ export class Runner<A, E> {
     node.reason = cut.reason
     this.spent = true
     this.clearStop()
-    // A held value is safe already; the children that it waits for are being interrupted.
-    if (this.held !== undefined) return
-    fiberState.interrupt(this.fiber!, pump.owner.id, this.base, Outcome.annotations(cut.reason))
+    // A held value is safe already; the children that it waits for are being interrupted, and have the grace for it like all cleanup.
+    if (this.held === undefined) fiberState.interrupt(this.fiber!, pump.owner.id, this.base, Outcome.annotations(cut.reason))
     if (this.task !== task) return
     if (pump.settings.grace < Infinity) this.stopAt(pump.now() + pump.settings.grace, () => pump.abandon(task))
     else if (pump.stopped === undefined) this.stopAt(pump.now() + slowCleanup, () => pump.warnSlow([this]))
@@ -195,6 +194,8 @@ export class Runner<A, E> {
     if (this.ownNode !== undefined) {
       this.ownNode.onAnswered = undefined
       this.ownNode.reason = undefined
+      // A detached call of this task is still inside this node: the next task must not answer for it, so another runner takes it.
+      if (this.ownNode.answering > 0) this.spent = true
     }
     this.limitAt = 0
   }

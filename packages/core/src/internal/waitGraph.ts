@@ -142,46 +142,44 @@ const canBorrow = (ticket: Ticket, tickets: ReadonlySet<Ticket>, waitsFor: Reado
 // Text
 // -----------------------------------------------------------------------------
 
-/** Walks from the ticket over stuck holders back to a seat of its own. */
+/** Walks from the ticket over stuck holders back to a seat of its own, on the shortest way. */
 const describe = (ticket: Ticket, stuck: Stuck): string => {
-  const path = pathBack(ticket, ticket.held!, stuck, new Set(), false) ?? pathBack(ticket, ticket.held!, stuck, new Set(), true)
-  const own = path?.at(-1)?.seat ?? ticket.held![0]!
-  const who = nameOf(ticket)
-  let text = `${who} (holds ${limiterText(own.core)}) waits for ${limiterText(ticket.core)}`
-  for (const link of path ?? []) {
-    if (link.ticket === undefined) text += ` → held by ${nameOf(link.seat)}`
-    else text += ` → held by ${nameOf(link.seat)}, which waits for ${limiterText(link.ticket.core)}`
-  }
-  return text
+  const held = ticket.held!
+  const { links, own } = pathBack(ticket, held, stuck)
+  let text = `${nameOf(ticket)} (holds ${limiterText(own.core)}) waits for ${limiterText(ticket.core)}`
+  for (const { seat, ticket } of links) text += ` → held by ${nameOf(seat)}, which waits for ${limiterText(ticket.core)}`
+  return `${text} → held by ${nameOf(own)}`
 }
 
+/** A stuck holder and what it waits for. */
 interface Link {
   readonly seat: Ticket
-  /** What the holder waits for; absent in the last link. */
-  readonly ticket: Ticket | undefined
+  readonly ticket: Ticket
+  readonly before: Link | undefined
 }
 
-/** `direct`: may the next holder be the goal already? Of two holders of one limiter that want more of it, the other one is what to tell. */
-const pathBack = (
-  from: Ticket,
-  goal: ReadonlyArray<Ticket>,
-  stuck: Stuck,
-  seen: Set<Ticket>,
-  direct: boolean
-): Array<Link> | undefined => {
-  seen.add(from)
-  if (direct) {
-    for (const seat of from.core.blocked) if (stuck.seats.has(seat) && goal.includes(seat)) return [{ seat, ticket: undefined }]
-  }
-  for (const seat of from.core.blocked) {
-    if (!stuck.seats.has(seat)) continue
-    for (const ticket of seat.nest!.below) {
-      if (seen.has(ticket) || !stuck.tickets.has(ticket) || !holdsUp(ticket, seat)) continue
-      const rest = pathBack(ticket, goal, stuck, seen, true)
-      if (rest !== undefined) return [{ seat, ticket }, ...rest]
+const pathBack = (from: Ticket, held: ReadonlyArray<Ticket>, stuck: Stuck): { readonly links: ReadonlyArray<Link>; readonly own: Ticket } => {
+  const seen = new Set<LimiterCore>()
+  const open: Array<readonly [core: LimiterCore, before: Link | undefined]> = [[from.core, undefined]]
+  // The array grows while it is walked: breadth first, each limiter once.
+  for (const [core, before] of open) {
+    // Of two holders of one limiter that want more of it, the other one is what to tell: the first step does not end at a seat of its own.
+    const own = before === undefined ? undefined : held.find((seat) => seat.core === core && stuck.seats.has(seat))
+    if (own !== undefined) {
+      const links: Array<Link> = []
+      for (let link = before; link !== undefined; link = link.before) links.unshift(link)
+      return { links, own }
+    }
+    if (seen.has(core)) continue
+    seen.add(core)
+    for (const seat of core.blocked) {
+      if (!stuck.seats.has(seat)) continue
+      for (const ticket of seat.nest!.below) {
+        if (ticket !== from && stuck.tickets.has(ticket) && holdsUp(ticket, seat)) open.push([ticket.core, { seat, ticket, before }])
+      }
     }
   }
-  return undefined
+  return { links: [], own: held.find((seat) => stuck.seats.has(seat)) ?? held[0]! }
 }
 
 export const limiterText = (core: LimiterCore): string =>

@@ -7,8 +7,10 @@ import type * as Outcome from "@skein/core/Outcome"
 import type * as Progress from "@skein/core/Progress"
 import * as Settings from "@skein/core/Settings"
 import * as TaskPump from "@skein/core/TaskPump"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { GatherTimeout, type OnFailure, type OnTimeout, type Options, SourceFailed } from "../Options.ts"
 
@@ -82,10 +84,14 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   private readonly list: Array<Outcome.Outcome<A, E>> = []
   private pulled = 0
   private exhausted = false
+  /** What the source threw when it was asked for its iterator or for an item. */
   private sourceError: { readonly cause: unknown } | undefined
+  /** What the source threw when it was told that nothing more will be asked for. */
+  private returnError: { readonly cause: unknown } | undefined
   private firstFailure: Outcome.Failed<E> | undefined
   private readonly left: Array<{ readonly task: TaskPump.Task<A, E>; readonly await: GatherResult.Abandoned<A, E> }> = []
   private resume: ((effect: Effect.Effect<any, any>) => void) | undefined
+  private endWait: (() => void) | undefined
   private endStop: (() => Fiber.Fiber<unknown, unknown> | undefined) | undefined
 
   constructor(owner: Fiber.Fiber<any, any>, plan: Plan, work: Work<T, A, E>) {
@@ -108,10 +114,13 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
       try {
         this.iterator = this.work.items[Symbol.iterator]()
       } catch (cause) {
-        this.failSource(cause)
+        this.sourceError = { cause }
       }
     }
     this.open()
+    // A deadline that has passed has answered already: whatever were set up now would never be taken down.
+    if (this.closed) return
+    this.endWait = this.ownerWaits(`the tasks of ${this.plan.settings.name ?? this.plan.where}`)
     this.watchStop()
     this.fill()
   }
@@ -136,14 +145,17 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
       fiber.interruptUnsafe(this.owner.id)
       return fiber
     }
-    fiber.addObserver(() => {
-      if (!over) this.stop({ reason: { _tag: "Stopped" } }, false)
+    fiber.addObserver((exit) => {
+      if (over) return
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.warn("its `stop` effect failed", exit.cause)
+      this.stop({ reason: { _tag: "Stopped" } }, false)
     })
   }
 
   readonly interrupt: Effect.Effect<void> = Effect.callback<void>((done) => {
     if (this.resume === undefined) return done(Effect.void)
-    this.resume = () => done(Effect.void)
+    // A source that breaks is a defect, and joins the interruption; everything else goes to observers only.
+    this.resume = (answer) => done(this.typedFailure === undefined && this.sourceProblem !== undefined ? (answer as Effect.Effect<never>) : Effect.void)
     if (this.closed) return
     this.stop({ reason: { _tag: "CallerInterrupted", because: this.because() } }, false)
   })
@@ -172,7 +184,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
         }
         item = next.value
       } catch (cause) {
-        this.failSource(cause)
+        this.sourceError = { cause }
         return undefined
       }
     }
@@ -181,6 +193,11 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     // The user's iterator may have taken its time; the item is queued from now.
     if (array === undefined) task.queued = this.micros()
     task.name = this.work.names?.[index]
+    // The source's own code may have ended the call while it made the item: nothing starts after that.
+    if (this.stopped !== undefined) {
+      this.onSettled(task, this.notStarted(task, this.stopped))
+      return undefined
+    }
     return task
   }
 
@@ -194,8 +211,12 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     return effect as Effect.Effect<A, E>
   }
 
-  private failSource(cause: unknown): void {
-    this.sourceError ??= { cause }
+  private get sourceProblem(): { readonly cause: unknown } | undefined {
+    return this.sourceError ?? this.returnError
+  }
+
+  private warn(what: string, cause: Cause.Cause<unknown>): void {
+    Effect.runForkWith(this.baseContext)(Effect.logWarning(`skein: ${this.plan.settings.name ?? this.plan.where}: ${what}`, cause))
   }
 
   protected override onSettled(task: TaskPump.Task<A, E>, outcome: Outcome.Outcome<A, E>): void {
@@ -218,6 +239,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     this.closed = true
     this.closeSource()
     this.close()
+    this.endWait?.()
     const stopFiber = this.endStop?.()
     const answer = (): void => {
       const resume = this.resume!
@@ -234,7 +256,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     try {
       this.iterator.return?.()
     } catch (cause) {
-      this.failSource(cause)
+      this.returnError = { cause }
     }
   }
 
@@ -255,12 +277,23 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
       abandoned: this.left.sort((a, b) => a.task.index - b.task.index).map((entry) => entry.await),
       shape: this.work.shape === undefined ? list : this.work.shape(list)
     })
-    if (this.sourceError !== undefined) return Effect.die(new SourceFailed({ cause: this.sourceError.cause, partial: result }))
-    if (this.firstFailure !== undefined) {
-      return Effect.failCause(GatherResult.annotateCause(GatherResult.firstError(this.firstFailure.cause), result))
+    // A source that throws where it should give an item is a defect of the call. One that throws when it is told to stop must not hide the typed failure for which it was stopped.
+    const problem = this.sourceProblem
+    const failure = this.sourceError === undefined ? this.typedFailure = this.typedFailureOf(result) : undefined
+    if (problem !== undefined) {
+      if (failure === undefined) return Effect.die(new SourceFailed({ cause: problem.cause, partial: result }))
+      this.warn("its source failed when it was told to stop", Cause.die(problem.cause))
     }
+    return failure === undefined ? Effect.succeed(result) : Effect.failCause(failure)
+  }
+
+  private typedFailure: Cause.Cause<unknown> | undefined
+
+  private typedFailureOf(result: GatherResult.GatherResult<A, E, unknown>): Cause.Cause<unknown> | undefined {
+    const { firstFailure, plan, stopped } = this
+    if (firstFailure !== undefined) return GatherResult.annotateCause(GatherResult.firstError(firstFailure.cause), result)
     const late = stopped?.limit === "call" || stopped?.limit === "deadline"
-    if (plan.onTimeout === "fail" && late && !(result.allSucceeded && result.exhausted)) return Effect.fail(new GatherTimeout({ result }))
-    return Effect.succeed(result)
+    if (plan.onTimeout === "fail" && late && !(result.allSucceeded && result.exhausted)) return Cause.fail(new GatherTimeout({ result }))
+    return undefined
   }
 }

@@ -1,0 +1,99 @@
+/**
+ * Reads the command line. What is wrong with it is an `InvalidFlag` with a sentence for the user.
+ */
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+
+export interface Flags {
+  readonly concurrency: number
+  readonly dir: string
+  readonly limit: number
+  readonly timeout: Duration.Duration
+  readonly deadline: Duration.Duration | undefined
+  readonly json: string | undefined
+  readonly quiet: boolean
+  readonly verify: boolean
+  readonly help: boolean
+}
+
+export class InvalidFlag extends Data.TaggedError("InvalidFlag")<{ readonly message: string }> {}
+
+export const help = `Reads, hashes and counts the words of thousands of files, a bounded number at once.
+
+  npm start                        every TypeScript and Markdown file in node_modules
+  npm start -- --concurrency 64    the same answer, see its digest
+  npm start -- --deadline 1s       what can be had in a second
+
+  --concurrency <n>   how many files at once, 1 or more            (8)
+  --dir <folder>      where to look                                (node_modules)
+  --limit <n>         at most n text files, evenly picked          (all)
+  --timeout <time>    for one file: 500ms, 2s, 1m                  (2s)
+  --deadline <time>   for the whole run; shows what is done then   (none)
+  --json <file>       write the report there, too
+  --verify            run with 1, 8 and 64 at once and compare
+  --quiet             no progress line
+  --smoke             small and quick; so does SKEIN_SMOKE=1
+  --help              this text
+
+Ctrl-C stops it and shows what is done; a second Ctrl-C exits at once.
+Exit codes: 0 done, 1 it broke or answers differ, 2 wrong flags, 130 or 143 stopped.
+`
+
+const everything = fileURLToPath(new URL("../../../node_modules", import.meta.url))
+
+export const read = (args: ReadonlyArray<string>): Effect.Effect<Flags, InvalidFlag> =>
+  Effect.try({
+    try: () => {
+      const { values } = parseArgs({
+        args: [...args],
+        strict: true,
+        allowPositionals: false,
+        options: {
+          concurrency: { type: "string" },
+          dir: { type: "string" },
+          limit: { type: "string" },
+          timeout: { type: "string" },
+          deadline: { type: "string" },
+          json: { type: "string" },
+          quiet: { type: "boolean" },
+          verify: { type: "boolean" },
+          smoke: { type: "boolean" },
+          help: { type: "boolean", short: "h" }
+        }
+      })
+      const smoke = values.smoke === true || process.env["SKEIN_SMOKE"] === "1"
+      return {
+        concurrency: whole("concurrency", values.concurrency) ?? 8,
+        dir: values.dir ?? everything,
+        limit: whole("limit", values.limit) ?? (smoke ? 300 : Infinity),
+        timeout: time("timeout", values.timeout) ?? Duration.millis(smoke ? 500 : 2000),
+        deadline: time("deadline", values.deadline),
+        json: values.json,
+        quiet: values.quiet === true,
+        verify: values.verify === true,
+        help: values.help === true
+      }
+    },
+    // `parseArgs` explains at length how to pass positional arguments; there are none here.
+    catch: (error) => new InvalidFlag({ message: error instanceof Error ? error.message.split(". ", 1)[0]! : String(error) })
+  })
+
+const whole = (flag: string, text: string | undefined): number | undefined => {
+  if (text === undefined) return undefined
+  const n = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!(n >= 1 && n <= 1_000_000)) throw new Error(`--${flag} must be a whole number from 1 to 1,000,000, got ${JSON.stringify(text)}`)
+  return n
+}
+
+const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000 }
+
+const time = (flag: string, text: string | undefined): Duration.Duration | undefined => {
+  if (text === undefined) return undefined
+  const [, amount, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m)$/.exec(text) ?? []
+  const millis = Number(amount) * units[unit ?? "ms"]!
+  if (!(millis > 0)) throw new Error(`--${flag} must be a time such as 500ms, 2s or 1m, got ${JSON.stringify(text)}`)
+  return Duration.millis(millis)
+}
