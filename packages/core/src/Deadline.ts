@@ -32,13 +32,15 @@
  * import { Deadline, TaskGroup } from "@skein/core"
  * import * as Effect from "effect/Effect"
  *
- * const program = Effect.gen(function*() {
- *   const left = yield* Deadline.remaining
- *   console.log(left._tag, TaskGroup.run.length > 0) // => Some true
- *   return yield* Effect.succeed("in time")
- * }).pipe(Deadline.within("1 second"))
+ * const program = TaskGroup.run({ onFailure: "isolate" }, (group) =>
+ *   Effect.gen(function*() {
+ *     const quick = yield* group.spawn(Effect.succeed("done"))
+ *     const stuck = yield* group.spawn(Effect.never)
+ *     return [(yield* quick.await).status, (yield* stuck.await).status]
+ *   })
+ * ).pipe(Deadline.within("20 millis"))
  *
- * console.log(await Effect.runPromise(program)) // => in time
+ * console.log(await Effect.runPromise(program)) // => [ 'completed', 'timeout' ]
  * ```
  *
  * @since 0.1.0

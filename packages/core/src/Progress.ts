@@ -20,7 +20,7 @@
  * })
  *
  * const program = TaskGroup.run(
- *   { onProgress: ({ done, name, total }) => console.log(`${name}: ${done} of ${total}`) }, // => copy: 50 of 100
+ *   { onProgress: ({ done, name, total }) => console.log(`${name}: ${done} of ${total}`) }, // => copy: 50 of 100, copy: 100 of 100
  *   (group: TaskGroup.TaskGroup<never>) => group.spawn(copy, { name: "copy" })
  * )
  * await Effect.runPromise(program)

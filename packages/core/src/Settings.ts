@@ -43,6 +43,10 @@ export class AttemptTimedOut extends Data.TaggedError("AttemptTimedOut")<{ reado
  */
 export interface Settings {
   readonly name: string | undefined
+  /** Names the span that each attempt of a task runs in. */
+  readonly span: string | undefined
+  /** The prefix of the metrics that count and time the tasks. */
+  readonly metrics: string | undefined
   readonly concurrency: number
   readonly timeout: number
   readonly taskTimeout: number
@@ -52,7 +56,7 @@ export interface Settings {
   readonly retry: RetryPolicy | undefined
 }
 
-const shared = ["name", "concurrency", "timeout", "taskTimeout", "attemptTimeout", "queueTimeout", "grace", "retry"] as const
+const shared = ["name", "concurrency", "timeout", "taskTimeout", "attemptTimeout", "queueTimeout", "grace", "retry", "span", "metrics"] as const
 
 /**
  * Checks the options that every operator shares and reads them into settings. `own` names the operator's further options; any other name is refused.
@@ -65,9 +69,15 @@ export const read = (where: string, options: unknown, own: ReadonlyArray<string>
   check.options(where, options, new Set([...shared, ...own]))
   const o = (options ?? {}) as { readonly [K in (typeof shared)[number]]?: unknown }
   const time = (option: (typeof shared)[number]): number => o[option] === undefined ? Infinity : check.millis(where, option, o[option])
-  if (o.name !== undefined && typeof o.name !== "string") throw check.mustBe(where, "name", "a string", o.name)
+  const text = (option: "name" | "span" | "metrics"): string | undefined => {
+    const value = o[option]
+    if (value !== undefined && typeof value !== "string") throw check.mustBe(where, option, "a string", value)
+    return value
+  }
   return {
-    name: o.name,
+    name: text("name"),
+    span: text("span"),
+    metrics: text("metrics"),
     concurrency: o.concurrency === undefined ? 8 : check.bound(where, "concurrency", o.concurrency),
     timeout: time("timeout"),
     taskTimeout: time("taskTimeout"),

@@ -147,6 +147,18 @@ export interface Options<F extends OnFailure = OnFailure, T extends Duration.Inp
    * @default none
    */
   readonly name?: string | undefined
+  /**
+   * Runs each attempt of a task in a span of this name, with the attributes `task.index`, `task.name` and `task.attempt`.
+   *
+   * @default no spans
+   */
+  readonly span?: string | undefined
+  /**
+   * Counts and times the tasks with Effect's metrics under this prefix: `<prefix>_tasks` by status, and the histograms `<prefix>_queued` and `<prefix>_ran`.
+   *
+   * @default no metrics
+   */
+  readonly metrics?: string | undefined
   /** Sees each outcome as soon as it is known. What it throws is logged and changes nothing. */
   readonly onOutcome?: ((outcome: Outcome.Outcome<unknown, unknown>) => void) | undefined
   /** Sees what running tasks report with `Progress.report`. What it throws is logged and changes nothing. */

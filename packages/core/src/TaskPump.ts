@@ -44,6 +44,7 @@ import * as lineage from "./internal/lineage.ts"
 import * as retry from "./internal/retry.ts"
 import { Runner, slowCleanup } from "./internal/runner.ts"
 import { Again, type Cut, type FailedAttempt, Task } from "./internal/task.ts"
+import { type Recorder, recorder } from "./internal/telemetry.ts"
 import { type Entry, type Timers, timersOf } from "./internal/timers.ts"
 import * as Outcome from "./Outcome.ts"
 import type { Progress } from "./Progress.ts"
@@ -106,6 +107,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   private ownLimit: lineage.DeadlineNode | undefined = undefined
   private ownEntry: Entry | undefined = undefined
   private slowEntry: Entry | undefined = undefined
+  /** Counts an outcome in the metrics that were asked for; `settle` does it by itself. */
+  protected readonly record: Recorder | undefined
   private answeredDeadlines: (() => void) | undefined = undefined
   private unlist: (() => void) | undefined = undefined
 
@@ -150,6 +153,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       dump: () => this.dump()
     }
     this.baseContext = owner.context
+    this.record = settings.metrics === undefined ? undefined : recorder(settings.metrics, this.baseContext)
   }
 
   /** Gives the next task, or `undefined` when there is none now. `spare` may be filled and given back. Must not throw. */
@@ -288,6 +292,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   private settle(task: Task<A, E>, outcome: Outcome.Outcome<A, E>): void {
     task.outcome = outcome
+    this.record?.(outcome)
     this.onSettled(task, outcome)
   }
 
@@ -385,7 +390,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     runner.adopt(task)
     const effect = Effect.withFiber<A, E>((fiber) => {
       runner.fiber = fiber
-      return this.effectOf(task)
+      return this.attemptOf(runner, task)
     })
     const fiber = Effect.runForkWith(task.context!)(effect)
     runner.fiber ??= fiber
@@ -415,6 +420,17 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     if (this.stopped !== undefined || this.returning.size > 0) return undefined
     if (this.ready.size > 0) return this.ready.shift()
     return this.pull(runner.spare ??= new Task())
+  }
+
+  /** @internal The effect of one attempt, in its span if one was asked for. */
+  attemptOf(runner: Runner<A, E>, task: Task<A, E>): Effect.Effect<A, E> {
+    const { span } = this.settings
+    if (span === undefined) return this.effectOf(task)
+    const inside = Effect.suspend(() => {
+      runner.measureDepth()
+      return this.effectOf(task)
+    })
+    return Effect.withSpan(inside, span, { attributes: { "task.index": task.index, "task.name": task.name, "task.attempt": task.attempts } })
   }
 
   /** @internal */

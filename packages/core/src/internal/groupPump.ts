@@ -258,6 +258,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   private refuse(task: GroupTask<any, any>, cut: TaskPump.Cut): void {
     task.cut = cut
     task.outcome = this.notStarted(task, cut)
+    this.record?.(task.outcome)
     this.onSettled(task, task.outcome)
   }
 

@@ -111,7 +111,7 @@ export const onSeatWaits = (seat: Ticket, waiting: boolean): void => {
   if (nest.borrower !== undefined) count(seat, !waiting)
   else if (waiting) lendNext(seat)
   if (!waiting) return
-  const stuck = undefined as Ticket | undefined
+  const stuck = findStuckBelow(seat)
   if (stuck !== undefined) refuseCycle(stuck)
   tidy(seat.core)
 }

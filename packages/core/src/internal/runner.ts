@@ -91,8 +91,13 @@ export class Runner<A, E> {
   /** Starts the task's running clock and gives its effect. */
   begin(task: Task<A, E>): Effect.Effect<A, E> {
     this.start(task)
+    this.measureDepth()
+    return this.pump.attemptOf(this, task)
+  }
+
+  /** Notes how deep the stack is right under the task: whatever is pushed from here on is the task's own. */
+  measureDepth(): void {
     this.base = fiberState.depth(this.fiber!)
-    return this.pump.effectOf(task)
   }
 
   /** Takes a task that gets this runner's whole fiber. */

@@ -268,6 +268,7 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
         task.reset(index, undefined).name = this.work.names?.[index]
         const outcome = this.notStarted(task, stopped)
         list[index] = outcome
+        this.record?.(outcome)
         if (plan.onOutcome !== undefined) this.observe("onOutcome", plan.onOutcome, outcome)
       }
     }
