@@ -251,6 +251,9 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     this.fill()
   }
 
+  /** @internal Called when a running task has been asked to stop. */
+  onCut(_task: Task<A, E>): void {}
+
   /** Settles what was queued and never started, when the pump stops. */
   protected onStop(_cut: Cut): void {}
 
@@ -370,7 +373,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       else this.runOne(runner, task)
       return
     }
-    const fiber = Effect.runForkWith(Context.add(this.baseContext, lineage.Current, runner.node))(Effect.whileLoop<A, E, never>(runner))
+    const fiber = Effect.runForkWith(Context.add(this.baseContext, lineage.Current, runner.node))(runner.loop)
     fiber.addObserver((exit) => this.onRunnerEnd(runner, exit))
   }
 
@@ -381,23 +384,20 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     const runner = new Runner<A, E>(this)
     this.runners.add(runner)
     this.running++
+    // What the task spawns before it first waits goes through the queue, else a chain of spawns would be a recursion.
+    this.filling = true
     this.runOne(runner, task)
+    this.filling = false
+    if (this.refill) this.fill()
     return true
   }
 
   /** Gives a task that has a context of its own a fiber of its own: cheaper than to change the context of one that goes on. */
   private runOne(runner: Runner<A, E>, task: Task<A, E>): void {
     runner.adopt(task)
-    const effect = Effect.withFiber<A, E>((fiber) => {
-      runner.fiber = fiber
-      return this.attemptOf(runner, task)
-    })
-    const fiber = Effect.runForkWith(task.context!)(effect)
+    const fiber = Effect.runForkWith(task.context!)(runner.loop)
     runner.fiber ??= fiber
-    fiber.addObserver((exit) => {
-      if (Exit.isSuccess(exit)) runner.held = exit as { readonly value: A }
-      this.onRunnerEnd(runner, exit as Exit.Exit<any, E>)
-    })
+    fiber.addObserver((exit) => this.onRunnerEnd(runner, exit))
   }
 
   private onRunnerEnd(runner: Runner<A, E>, exit: Exit.Exit<void, E>): void {
@@ -568,15 +568,15 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** Gives the place of a running task to others while it waits for one of them. */
   lendPlace(task: Task<A, E>): void {
-    task.runner?.free()
+    if (task.runner?.task === task) task.runner.free()
     this.fill()
   }
 
   /** Asks for a lent place; `resume` is called, perhaps at once, when it is there. The function it gives withdraws the request. */
   takePlace(task: Task<A, E>, resume: () => void): () => void {
     const take = (): void => {
-      // The task may have ended meanwhile, for it was cancelled: then the place is not its own any more.
-      if (task.runner !== undefined && task.outcome === undefined) task.runner.hasPlace = true
+      // The task may have ended meanwhile, for it was cancelled: then the place is not its own any more. An abandoned one has not ended.
+      if (task.runner?.task === task) task.runner.hasPlace = true
       else this.running--
       resume()
     }

@@ -66,6 +66,7 @@ export interface Output {
   readonly write: (text: string) => unknown
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  readonly hasColors?: (() => boolean) | undefined
 }
 
 /**
@@ -159,7 +160,7 @@ export const make = (options?: Options): Effect.Effect<ProgressLine, never, Scop
       samples.push({ at, done: now.done })
       while (samples.length > 2 && samples[1]!.at <= at - window) samples.shift()
       const state: State = { ...now, total, unit, rate: rateOf(samples) }
-      const text = live ? `${wipe}${liveText(state, (output.columns ?? 80) - 1, output)}` : `${plainText(state)}\n`
+      const text = live ? `${wipe}${liveText(state, (output.columns ?? 80) - 1, hasColors(output))}` : `${plainText(state)}\n`
       if (text === drawn) return
       drawn = text
       output.write(text)
@@ -229,7 +230,7 @@ const plainText = (state: State): string => {
 }
 
 /** For eyes: what does not fit in the window is left out, the least important first. */
-const liveText = (state: State, columns: number, output: Output): string => {
+const liveText = (state: State, columns: number, colors: boolean): string => {
   const { done, note, rate, total, unit } = state
   const time = left(state)
   const counts =
@@ -239,7 +240,7 @@ const liveText = (state: State, columns: number, output: Output): string => {
   const add = (part: string | undefined, style: Style, gap = "   "): void => {
     if (part === undefined || part === "" || gap.length + part.length > room) return
     room -= gap.length + part.length
-    text += gap + paint(style, part, output)
+    text += gap + paint(style, part, colors)
   }
   add(counts, "bold", "")
   add(rate > 0 ? `${number(rate)}/s` : undefined, "dim")
@@ -248,11 +249,12 @@ const liveText = (state: State, columns: number, output: Output): string => {
   const width = Math.min(30, room - 3)
   if (total === undefined || width < 8) return text
   const filled = Math.round(total === 0 ? width : (width * Math.min(done, total)) / total)
-  return `${paint("cyan", "━".repeat(filled), output)}${paint("dim", "─".repeat(width - filled), output)}   ${text}`
+  return `${paint("cyan", "━".repeat(filled), colors)}${paint("dim", "─".repeat(width - filled), colors)}   ${text}`
 }
 
 type Style = "bold" | "cyan" | "dim" | "yellow"
 
-/** `styleText` knows `NO_COLOR`, `FORCE_COLOR` and `isTTY`, and takes streams only. */
-const paint = (style: Style, text: string, output: Output): string =>
-  text === "" || output.isTTY !== true ? text : styleText(style, text, { stream: output as NodeJS.WriteStream })
+// A terminal's own `hasColors` knows `NO_COLOR`, too, but an output need not have one.
+const hasColors = (output: Output): boolean => output.isTTY === true && !process.env["NO_COLOR"] && (output.hasColors?.() ?? true)
+
+const paint = (style: Style, text: string, colors: boolean): string => (text === "" || !colors ? text : styleText(style, text, { validateStream: false }))

@@ -46,6 +46,15 @@ const hideAtTheEnd = (fiber: RuntimeFiber, base: number): void => {
   })
 }
 
+/**
+ * Whether the code of a task has ended and its fiber only waits for the children that it forked. `frame` is what the fiber runs, and so at the bottom of its stack for as
+ * long as the task lasts. An interruption would now take the place of the task's own end, which is why there must be none.
+ */
+export const hasLeft = (fiber: AnyFiber, frame: unknown): boolean => {
+  const { _stack } = fiber as unknown as RuntimeFiber
+  return Array.isArray(_stack) && _stack[0] !== frame
+}
+
 /** How deep the stack of a running fiber is. */
 export const depth = (fiber: AnyFiber): number => (fiber as unknown as RuntimeFiber)._stack?.length ?? 0
 

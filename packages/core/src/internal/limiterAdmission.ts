@@ -10,7 +10,7 @@ import { type Ages, type LimiterCore, nestOf, type Ticket, type TicketList } fro
 import { slack, timersOf } from "./timers.ts"
 
 /** How many fibers one scheduled task wakes before it lets timers and I/O have their turn. */
-const wakesPerTask = 1
+const wakesPerTask = 128
 
 /** Whether a request of this level may go in now: there is room, and nobody of its level or above waits. */
 export const fits = (core: LimiterCore, level: number, permits: number): boolean =>

@@ -35,6 +35,11 @@ export class Runner<A, E> {
   hasPlace = true
   /** The fiber was interrupted by us: it must take no other task. */
   spent = false
+  /** It runs one task only, which came with a context of its own. */
+  private whole = false
+  private entered = false
+  /** What the fiber runs. */
+  readonly loop: Effect.Effect<void, E> = Effect.whileLoop<A, E, never>(this)
   /** When the current task's time is over, in milliseconds; 0 if never. */
   private limitAt = 0
   private limitEntry: Entry | undefined = undefined
@@ -50,8 +55,12 @@ export class Runner<A, E> {
   }
 
   while(): boolean {
-    this.fiber ??= Fiber.getCurrent()!
-    if (this.spent || !this.hasPlace || this.held !== undefined) return false
+    if (!this.entered) {
+      this.entered = true
+      this.fiber = Fiber.getCurrent()!
+      if (this.whole) return true
+    }
+    if (this.whole || this.spent || !this.hasPlace || this.held !== undefined) return false
     const task = this.pump.take(this)
     if (task === undefined) return false
     this.task = task
@@ -69,6 +78,10 @@ export class Runner<A, E> {
 
   body(): Effect.Effect<A, E> {
     const task = this.task!
+    if (this.whole) {
+      this.measureDepth()
+      return this.pump.attemptOf(this, task)
+    }
     const failed = task.undecided
     if (failed !== undefined) {
       task.undecided = undefined
@@ -102,6 +115,7 @@ export class Runner<A, E> {
 
   /** Takes a task that gets this runner's whole fiber. */
   adopt(task: Task<A, E>): void {
+    this.whole = true
     this.task = task
     task.runner = this
     this.start(task)
@@ -176,11 +190,24 @@ export class Runner<A, E> {
     node.reason = cut.reason
     this.spent = true
     this.clearStop()
-    // A held value is safe already; the children that it waits for are being interrupted, and have the grace for it like all cleanup.
-    if (this.held === undefined) fiberState.interrupt(this.fiber!, pump.owner.id, this.base, Outcome.annotations(cut.reason))
+    // A task whose code has ended keeps its value or failure; the children that it waits for are being interrupted, and have the grace for it like all cleanup.
+    if (!this.isOver()) fiberState.interrupt(this.fiber!, pump.owner.id, this.base, Outcome.annotations(cut.reason))
+    pump.onCut(task)
     if (this.task !== task) return
-    if (pump.settings.grace < Infinity) this.stopAt(pump.now() + pump.settings.grace, () => pump.abandon(task))
-    else if (pump.stopped === undefined) this.stopAt(pump.now() + slowCleanup, () => pump.warnSlow([this]))
+    const { grace } = pump.settings
+    const abandon = (): void => pump.abandon(task)
+    if (grace <= slowCleanup || grace < Infinity && pump.stopped !== undefined) this.stopAt(pump.now() + grace, abandon)
+    else if (pump.stopped === undefined) {
+      this.stopAt(pump.now() + slowCleanup, () => {
+        pump.warnSlow([this])
+        if (grace < Infinity) this.stopAt(pump.now() + grace - slowCleanup, abandon)
+      })
+    }
+  }
+
+  /** Whether the running task's own code has ended, so that only its children are waited for. */
+  private isOver(): boolean {
+    return this.held !== undefined || this.entered && fiberState.hasLeft(this.fiber!, this.loop)
   }
 
   private stopAt(at: number, then: () => void): void {
