@@ -40,7 +40,9 @@ const serve = Effect.acquireRelease(
       server.close()
       server.closeAllConnections()
     }
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed({ origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close })))
+    server.listen(0, "127.0.0.1", () =>
+      resume(Effect.succeed({ origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }))
+    )
   }),
   ({ close }) => Effect.sync(close)
 )
@@ -67,7 +69,12 @@ const crawl = (origin: string, onFailure: "interrupt" | "collect") =>
   Effect.gen(function* () {
     const seen = new Set<string>()
     const outcomes: Array<Outcome.Outcome<unknown, unknown>> = []
-    const options = { onFailure, concurrency: 3, taskTimeout: "250 millis", onOutcome: (outcome: Outcome.Outcome<unknown, unknown>) => outcomes.push(outcome) } as const
+    const options = {
+      onFailure,
+      concurrency: 3,
+      taskTimeout: "250 millis",
+      onOutcome: (outcome: Outcome.Outcome<unknown, unknown>) => outcomes.push(outcome)
+    } as const
     const exit = yield* TaskGroup.run(options, (group: TaskGroup.TaskGroup<DeadLink>) => {
       const visit = (page: string): Effect.Effect<void, DeadLink> =>
         Effect.gen(function* () {
@@ -83,11 +90,9 @@ const crawl = (origin: string, onFailure: "interrupt" | "collect") =>
     return { outcomes, exit }
   })
 
-const describe = Outcome.match<unknown, unknown, string>
-
 const show = ({ exit, outcomes }: Effect.Success<ReturnType<typeof crawl>>): void => {
   for (const outcome of outcomes) {
-    const how = describe(outcome, {
+    const how = Outcome.match(outcome, {
       onCompleted: () => "ok",
       onFailed: () => "FAILED: a dead link",
       onTimedOut: () => "timed out",
@@ -97,7 +102,9 @@ const show = ({ exit, outcomes }: Effect.Success<ReturnType<typeof crawl>>): voi
     console.log(`  ${(outcome.name ?? "").padEnd(18)} ${how}`)
   }
   const kept = Exit.isFailure(exit) ? GatherResult.fromCause(exit.cause) : undefined
-  console.log(`  → ${Exit.isSuccess(exit) ? "the group succeeded" : "the group failed"}${kept === undefined ? "" : `, and kept: ${GatherResult.summarize(kept).split(";")[0]}`}\n`)
+  console.log(
+    `  → ${Exit.isSuccess(exit) ? "the group succeeded" : "the group failed"}${kept === undefined ? "" : `, and kept: ${GatherResult.summarize(kept).split(";")[0]}`}\n`
+  )
 }
 
 const program = Effect.gen(function* () {

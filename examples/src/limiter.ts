@@ -26,11 +26,17 @@ const program = Effect.gen(function* () {
   const watch = Effect.gen(function* () {
     const { permits, waiting } = yield* database.stats
     const inside = `${bar(running.import, "I")}${bar(running.web, "W")}`
-    console.log(`  [${inside.padEnd(permits, "·")}]${" ".repeat(12 - Math.max(permits, inside.length))}${String(waiting).padStart(3)} waiting`)
+    console.log(
+      `  [${inside.padEnd(permits, "·")}]${" ".repeat(12 - Math.max(permits, inside.length))}${String(waiting).padStart(3)} waiting`
+    )
     yield* Effect.sleep(40)
   }).pipe(Effect.forever)
 
-  const nightly = parallelMap(Array.from({ length: 60 }), () => query("import", 45), { concurrency: 20, limiter: database, priority: "low" })
+  const nightly = parallelMap(Array.from({ length: 60 }), () => query("import", 45), {
+    concurrency: 20,
+    limiter: database,
+    priority: "low"
+  })
   const web = parallelMap(Array.from({ length: 24 }), () => query("web", 30), { concurrency: 12, limiter: database, priority: "high" })
 
   console.log("connections in use (I import, W web)")
@@ -42,7 +48,9 @@ const program = Effect.gen(function* () {
   yield* Fiber.interrupt(watcher)
 
   const { peak, permits, running: left } = yield* database.stats
-  console.log(`import: ${imports.completed} done, web: ${requests.completed} done in ${Duration.toMillis(requests.elapsed) < Duration.toMillis(imports.elapsed) / 2 ? "less" : "more"} than half the time`)
+  console.log(
+    `import: ${imports.completed} done, web: ${requests.completed} done in ${Duration.toMillis(requests.elapsed) < Duration.toMillis(imports.elapsed) / 2 ? "less" : "more"} than half the time`
+  )
   console.log(`never more than ${peak} of ${permits} connections, ${left} in use at the end`)
 })
 

@@ -68,11 +68,17 @@ const job = (flags: Flags) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const stop = yield* Signals.stopOn()
-    const isFolder = yield* Effect.orElseSucceed(Effect.map(fs.stat(flags.dir), ({ type }) => type === "Directory"), () => false)
+    const isFolder = yield* Effect.orElseSucceed(
+      Effect.map(fs.stat(flags.dir), ({ type }) => type === "Directory"),
+      () => false
+    )
     if (!isFolder) return yield* new InvalidFlag({ message: `--dir must be a folder, got ${JSON.stringify(flags.dir)}` })
 
     const prepare = Effect.all([trouble, find(flags.dir, flags.limit)])
-    const inputs = yield* Effect.raceFirst(Effect.map(prepare, (lists) => lists.flat()), Effect.as(stop.await, []))
+    const inputs = yield* Effect.raceFirst(
+      Effect.map(prepare, (lists) => lists.flat()),
+      Effect.as(stop.await, [])
+    )
 
     let code = 0
     if (flags.verify) code = yield* verify(inputs, flags, stop)
@@ -81,7 +87,10 @@ const job = (flags: Flags) =>
       print(format(summary, flags, stop.received()))
       if (flags.json !== undefined) {
         const { concurrency } = flags
-        yield* fs.writeFileString(flags.json, `${JSON.stringify({ concurrency, stoppedBy: stop.received() ?? null, ...summary }, null, 2)}\n`)
+        yield* fs.writeFileString(
+          flags.json,
+          `${JSON.stringify({ concurrency, stoppedBy: stop.received() ?? null, ...summary }, null, 2)}\n`
+        )
       }
     }
     const signal = stop.received()

@@ -46,7 +46,8 @@ const countLines = (text: string): Effect.Effect<number, Generated> => {
   for (let from = 0; from < text.length; lines++) {
     const end = text.indexOf("\n", from)
     const to = end === -1 ? text.length : end
-    if (to - from > longestLine) return Effect.fail(new Generated({ message: `a line of more than ${longestLine.toLocaleString("en")} characters` }))
+    if (to - from > longestLine)
+      return Effect.fail(new Generated({ message: `a line of more than ${longestLine.toLocaleString("en")} characters` }))
     from = to + 1
   }
   return Effect.succeed(lines)

@@ -34,37 +34,39 @@ export const find = (dir: string, limit: number): Effect.Effect<ReadonlyArray<In
 /**
  * Makes inputs that fail, each in its own way, in a folder that is removed when the scope closes. The first one hangs: a pipe that nobody writes to.
  */
-export const trouble: Effect.Effect<ReadonlyArray<Input>, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
-  const dir = yield* fs.makeTempDirectoryScoped({ prefix: "skein-" })
-  const input = (name: string): Input => ({ name: `trouble/${name}`, path: join(dir, name) })
-  const inputs: Array<Input> = []
+export const trouble: Effect.Effect<ReadonlyArray<Input>, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.gen(
+  function* () {
+    const fs = yield* FileSystem.FileSystem
+    const dir = yield* fs.makeTempDirectoryScoped({ prefix: "skein-" })
+    const input = (name: string): Input => ({ name: `trouble/${name}`, path: join(dir, name) })
+    const inputs: Array<Input> = []
 
-  const pipe = input("pipe-nobody-writes-to.md")
-  if (yield* makePipe(pipe.path)) inputs.push(pipe)
+    const pipe = input("pipe-nobody-writes-to.md")
+    if (yield* makePipe(pipe.path)) inputs.push(pipe)
 
-  inputs.push(input("missing.md"))
+    inputs.push(input("missing.md"))
 
-  const dangling = input("link-to-nothing.ts")
-  yield* fs.symlink(join(dir, "nothing"), dangling.path)
-  const circle = input("link-to-itself.ts")
-  yield* fs.symlink(circle.path, circle.path)
-  const folder = input("folder.ts")
-  yield* fs.makeDirectory(folder.path)
-  inputs.push(dangling, circle, folder)
+    const dangling = input("link-to-nothing.ts")
+    yield* fs.symlink(join(dir, "nothing"), dangling.path)
+    const circle = input("link-to-itself.ts")
+    yield* fs.symlink(circle.path, circle.path)
+    const folder = input("folder.ts")
+    yield* fs.makeDirectory(folder.path)
+    inputs.push(dangling, circle, folder)
 
-  // The superuser may read everything.
-  if (process.getuid?.() !== 0) {
-    const secret = input("secret.md")
-    yield* fs.writeFileString(secret.path, "for nobody's eyes")
-    yield* fs.chmod(secret.path, 0o000)
-    inputs.push(secret)
+    // The superuser may read everything.
+    if (process.getuid?.() !== 0) {
+      const secret = input("secret.md")
+      yield* fs.writeFileString(secret.path, "for nobody's eyes")
+      yield* fs.chmod(secret.path, 0o000)
+      inputs.push(secret)
+    }
+
+    inputs.push({ name: "trouble/nul-in-its-name.md", path: join(dir, "nul\0.md") })
+    inputs.push({ name: "trouble/node-itself", path: process.execPath })
+    return inputs
   }
-
-  inputs.push({ name: "trouble/nul-in-its-name.md", path: join(dir, "nul\0.md") })
-  inputs.push({ name: "trouble/node-itself", path: process.execPath })
-  return inputs
-})
+)
 
 /** Node has no call that makes a named pipe. Where there is no such command, there is no such trouble. */
 const makePipe = (path: string): Effect.Effect<boolean> =>

@@ -9,10 +9,14 @@ type Style = Parameters<typeof styleText>[0]
 
 const paint = (style: Style, text: string): string => styleText(style, text, { stream: process.stdout })
 
-export const count = (n: number): string => Math.round(n).toLocaleString("en")
+const count = (n: number): string => Math.round(n).toLocaleString("en")
 
-export const time = (millis: number): string =>
-  millis < 1000 ? `${Math.round(millis)} ms` : millis < 60_000 ? `${(millis / 1000).toFixed(2)} s` : `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
+const time = (millis: number): string =>
+  millis < 1000
+    ? `${Math.round(millis)} ms`
+    : millis < 60_000
+      ? `${(millis / 1000).toFixed(2)} s`
+      : `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
 
 const size = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`)
 
@@ -83,7 +87,8 @@ export const format = (summary: Summary, flags: Flags, stoppedBy: string | undef
   const seconds = Math.max(millis, 1) / 1000
   // Two columns, to be read downwards.
   const half = Math.ceil(topWords.length / 2)
-  const pairs = Array.from({ length: half }, (_, i) => [topWords[i], topWords[i + half]].filter((top) => top !== undefined))
+  const cells = (top: Summary["topWords"][number] | undefined) => (top === undefined ? ["", ""] : [count(top.count), top.word])
+  const pairs = topWords.slice(0, half).map((top, i) => [...cells(top), ...cells(topWords[i + half])])
   const sections: Array<readonly [string, ReadonlyArray<string>]> = [
     ["How they ended", outcomes(summary)],
     ["What failed, and why", failures(summary.failures)],
@@ -99,19 +104,23 @@ export const format = (summary: Summary, flags: Flags, stoppedBy: string | undef
       )
     ],
     ["What was read", table(languages.map((sum) => [sum.language, plural(sum.files, "file"), size(sum.bytes), plural(sum.lines, "line")]))],
-    ["Most frequent words", table(pairs.map((pair) => pair.flatMap(({ count: n, word }) => [count(n), word])), ["bold", undefined, "bold", undefined])]
+    ["Most frequent words", table(pairs, ["bold", undefined, "bold", undefined])]
   ]
-  const title = stoppedBy !== undefined
-    ? paint(["bold", "yellow"], `Stopped by ${stoppedBy}: ${count(completed)} of ${plural(total, "file")} done`)
-    : summary.notStarted > 0
-      ? paint(["bold", "yellow"], `Time is over: ${count(completed)} of ${plural(total, "file")} done`)
-      : paint("bold", `${plural(total, "file")}, ${count(flags.concurrency)} at once`)
+  const title =
+    stoppedBy !== undefined
+      ? paint(
+          ["bold", "yellow"],
+          `Stopped by ${stoppedBy}: ${total === 0 ? "still looking for files" : `${count(completed)} of ${plural(total, "file")} done`}`
+        )
+      : summary.partial
+        ? paint(["bold", "yellow"], `Time is over: ${count(completed)} of ${plural(total, "file")} done`)
+        : paint("bold", `${plural(total, "file")}, ${count(flags.concurrency)} at once`)
   const body = sections
     .filter(([_, rows]) => rows.length > 0)
     .map(([heading, rows]) => `${paint("cyan", heading)}\n${rows.map((row) => `  ${row}`.trimEnd()).join("\n")}`)
   const rates = `${count(completed / seconds)} files/s, ${(bytes / 1e6 / seconds).toFixed(1)} MB/s`
   const sums = `${plural(completed, "file")}, ${size(bytes)}, ${plural(lines, "line")}, ${plural(words, "word")} in ${time(millis)}: ${paint("bold", rates)}`
-  const note = stoppedBy === undefined && summary.notStarted === 0 ? "the same whatever the concurrency; see --verify" : "of what was done"
+  const note = summary.partial ? "of what was done" : "the same whatever the concurrency; see --verify"
   return `\n${[title, ...body, `${sums}\ndigest ${paint("bold", digest.slice(0, 16))}  ${paint("dim", note)}`].join("\n\n")}\n\n`
 }
 

@@ -16,6 +16,8 @@ export interface Summary {
   readonly timedOut: number
   readonly cancelled: number
   readonly notStarted: number
+  /** Whether it was stopped, or out of time, before every file had its turn to the end. */
+  readonly partial: boolean
   readonly millis: number
   readonly bytes: number
   readonly lines: number
@@ -24,7 +26,12 @@ export interface Summary {
   /** SHA-256 over name and answer of every file, in input order, whatever the order in which they were done. */
   readonly digest: string
   readonly failures: ReadonlyArray<Group>
-  readonly slowest: ReadonlyArray<{ readonly name: string; readonly millis: number; readonly bytes: number | undefined; readonly status: string }>
+  readonly slowest: ReadonlyArray<{
+    readonly name: string
+    readonly millis: number
+    readonly bytes: number | undefined
+    readonly status: string
+  }>
   readonly languages: ReadonlyArray<{ readonly language: string; readonly files: number; readonly bytes: number; readonly lines: number }>
   readonly topWords: ReadonlyArray<{ readonly word: string; readonly count: number }>
 }
@@ -68,6 +75,7 @@ export const summarize = (inputs: ReadonlyArray<Input>, result: Result, vocabula
     timedOut,
     cancelled,
     notStarted,
+    partial: cancelled + notStarted > 0 || result.outcomes.some((outcome) => outcome._tag === "TimedOut" && outcome.limit === "call"),
     millis: Duration.toMillis(result.elapsed),
     bytes: sum(({ bytes }) => bytes),
     lines: sum(({ lines }) => lines),
@@ -112,7 +120,10 @@ const troubleOf = (outcome: Outcome.Outcome<unknown, AnalysisError>): { readonly
     },
     onTimedOut: ({ after, limit }) => ({
       kind: "TimedOut",
-      why: limit === "task" ? `not done after ${Duration.format(after)}` : `running when the ${Duration.format(after)} for the whole run were over`
+      why:
+        limit === "task"
+          ? `not done after ${Duration.format(after)}`
+          : `running when the ${Duration.format(after)} for the whole run were over`
     }),
     onCancelled: ({ reason }) => ({ kind: "Cancelled", why: Outcome.formatReason(reason) }),
     onNotStarted: () => undefined

@@ -56,7 +56,8 @@ import * as Option from "effect/Option"
 import * as check from "./internal/check.ts"
 import * as fiberState from "./internal/fiberState.ts"
 import * as lineage from "./internal/lineage.ts"
-import { type Entry, timersOf } from "./internal/timers.ts"
+import { slowCleanup } from "./internal/runner.ts"
+import { type Entry, type Timers, timersOf } from "./internal/timers.ts"
 import * as Outcome from "./Outcome.ts"
 
 /**
@@ -68,7 +69,7 @@ import * as Outcome from "./Outcome.ts"
 export class DeadlineExceeded extends Data.TaggedError("DeadlineExceeded")<{
   /** The length that was given to `within`, extensions included. */
   readonly after: Duration.Duration
-  /** The instant, in milliseconds since the Unix epoch. */
+  /** The instant, in milliseconds since the Unix epoch: that of a deadline around it where that had been reached before the work could start. */
   readonly at: number
   /** How the work ended when it was asked to stop. Holds what its cleanup failed with, if it did. */
   readonly cause: Cause.Cause<unknown>
@@ -90,66 +91,147 @@ export const within: {
   <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input): Effect.Effect<A, E | DeadlineExceeded, R>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input): Effect.Effect<A, E | DeadlineExceeded, R> => {
   const length = check.millis("Deadline.within", "duration", duration)
-  return Effect.withFiber((parent) => {
-    const timers = timersOf(parent)
+  if (!Effect.isEffect(self)) throw new TypeError(check.mustBe("Deadline.within", "self", "an Effect", self).message)
+  return Effect.withFiber((parent) =>
+    Effect.callback<A, E | DeadlineExceeded>((resume) => {
+      const work = new Work<A, E, R>(parent, self, length)
+      work.start(resume)
+      return work.interrupted
+    })
+  )
+})
+
+/** One run of `within`: the fiber it owns, and the limit node that the fiber's work reads. */
+class Work<A, E, R> {
+  private readonly parent: lineage.AnyFiber
+  private readonly self: Effect.Effect<A, E, R>
+  private readonly timers: Timers
+  private readonly startedAt: number
+  private readonly node: lineage.DeadlineNode
+  /** What the fiber runs: a loop of one round, by which it is seen whether the code has ended and only children are waited for. */
+  private readonly frame: Effect.Effect<void, E, R> = Effect.whileLoop<A, E, R>(this)
+  private entered = false
+  private held: { readonly value: A } | undefined
+  private fiber: lineage.AnyFiber | undefined
+  private entry: Entry | undefined
+  /** The deadline asked the work to stop. */
+  private asked = false
+  private resume: ((effect: Effect.Effect<A, E | DeadlineExceeded>) => void) | undefined
+  private abandonedByCaller: ((_: Effect.Effect<void>) => void) | undefined
+
+  constructor(parent: lineage.AnyFiber, self: Effect.Effect<A, E, R>, length: number) {
     const outer = lineage.current(parent)
-    const startedAt = timers.now()
-    let entry: Entry | undefined
-    let asked = false
-    let child: lineage.AnyFiber | undefined
-    const node: lineage.DeadlineNode = {
+    this.parent = parent
+    this.self = self
+    this.timers = timersOf(parent)
+    this.startedAt = this.timers.now()
+    this.node = {
       kind: "deadline",
       parent: outer,
       observer: outer?.observer,
       ended: false,
-      at: startedAt + length,
+      at: this.startedAt + length,
       move: (at) => {
-        if (asked || node.ended) return
-        node.at = at
-        if (entry !== undefined) timers.move(entry, at)
+        if (this.asked || this.node.ended) return
+        this.node.at = at
+        if (this.entry !== undefined) this.timers.move(this.entry, at)
       },
       listeners: undefined,
       answering: 0,
       onAnswered: undefined
     }
-    const exceeded = (cause: Cause.Cause<unknown>): DeadlineExceeded =>
-      new DeadlineExceeded({ after: Duration.millis(node.at - startedAt), at: node.at, cause })
-    // Nothing starts after a deadline, be it this one (a length of 0) or one around it.
-    if (lineage.deadlineOf(node) <= startedAt) return Effect.fail(exceeded(Cause.empty))
+  }
 
-    const ask = (reason: Outcome.Reason): void => {
-      asked = true
-      fiberState.interrupt(child!, parent.id, 0, Outcome.annotations(reason))
-    }
-    const reached = (): void => {
-      const reason: Outcome.Reason = { _tag: "DeadlineReached", at: node.at }
-      if (node.answering === 0) return ask(reason)
-      node.onAnswered = () => {
-        if (!node.ended) entry = timers.add(timers.now() + lineage.afterAnswer, () => ask(reason))
-      }
-      lineage.announce(node)
-    }
+  while(): boolean {
+    if (this.entered) return false
+    this.entered = true
+    return true
+  }
 
-    return Effect.callback<A, E | DeadlineExceeded>((resume) => {
-      const fiber = Effect.runForkWith(Context.add(parent.context as Context.Context<R>, lineage.Current, node))(self)
-      child = fiber
-      if (fiber.pollUnsafe() === undefined) entry = timers.add(node.at, reached)
-      let abandonedByCaller: ((_: Effect.Effect<void>) => void) | undefined
-      fiber.addObserver((exit) => {
-        node.ended = true
-        if (entry !== undefined) timers.cancel(entry)
-        if (abandonedByCaller !== undefined) abandonedByCaller(Effect.void)
-        else if (asked && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) resume(Effect.fail(exceeded(exit.cause)))
-        else resume(exit)
-      })
-      return Effect.callback<void>((done) => {
-        if (fiber.pollUnsafe() !== undefined) return done(Effect.void)
-        abandonedByCaller = done
-        if (!asked) ask({ _tag: "CallerInterrupted", because: lineage.reasonOf(outer) })
-      })
+  body(): Effect.Effect<A, E, R> {
+    return this.self
+  }
+
+  step(value: A): void {
+    this.held = { value }
+  }
+
+  start(resume: (effect: Effect.Effect<A, E | DeadlineExceeded>) => void): void {
+    const { node, parent } = this
+    // Nothing starts after a deadline, be it this one (a length of 0) or one around it, which is then the one that is reported.
+    const at = lineage.deadlineOf(node)
+    if (at <= this.startedAt) return resume(Effect.fail(this.exceeded(Cause.empty, at)))
+    this.resume = resume
+    const fiber = Effect.runForkWith(Context.add(parent.context as Context.Context<R>, lineage.Current, node))(this.frame)
+    this.fiber = fiber
+    if (fiber.pollUnsafe() === undefined) this.alarm(node.at, () => this.reached())
+    fiber.addObserver((exit) => this.ended(exit))
+  }
+
+  private reached(): void {
+    const { node } = this
+    const reason: Outcome.Reason = { _tag: "DeadlineReached", at: node.at }
+    if (node.answering === 0) return this.askForDeadline(reason)
+    node.onAnswered = () => {
+      if (!node.ended) this.alarm(this.timers.now() + lineage.afterAnswer, () => this.askForDeadline(reason))
+    }
+    lineage.announce(node)
+  }
+
+  private askForDeadline(reason: Outcome.Reason): void {
+    // The work is done and only its children are cleaned up: its own end stands.
+    if (this.entered && fiberState.hasLeft(this.fiber!, this.frame)) this.warnLater()
+    else {
+      this.asked = true
+      this.ask(reason)
+    }
+  }
+
+  private ask(reason: Outcome.Reason): void {
+    this.node.reason = reason
+    this.node.onAnswered = undefined
+    this.warnLater()
+    // The loop is all that is under the work.
+    fiberState.interrupt(this.fiber!, this.parent.id, 1, Outcome.annotations(reason))
+  }
+
+  /** Nothing waits in silence (law 2). */
+  private warnLater(): void {
+    this.alarm(this.timers.now() + slowCleanup, () => {
+      Effect.runForkWith(this.parent.context)(
+        Effect.logWarning(`skein: Deadline.within has waited ${slowCleanup / 1000} s for the cleanup of work that was asked to stop`)
+      )
     })
+  }
+
+  private alarm(at: number, fire: () => void): void {
+    if (this.entry !== undefined) this.timers.cancel(this.entry)
+    this.entry = this.timers.add(Infinity, fire)
+    this.timers.move(this.entry, at)
+  }
+
+  private ended(exit: Exit.Exit<void, E>): void {
+    const { abandonedByCaller, held } = this
+    this.node.ended = true
+    if (this.entry !== undefined) this.timers.cancel(this.entry)
+    if (abandonedByCaller !== undefined) {
+      // As in plain Effect: what the cleanup failed with joins the interruption.
+      const failures = Exit.isFailure(exit) ? exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt") : []
+      abandonedByCaller(failures.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(failures) as Cause.Cause<never>))
+    } else if (Exit.isSuccess(exit)) this.resume!(Effect.succeed(held!.value))
+    else this.resume!(this.asked ? Effect.fail(this.exceeded(exit.cause, this.node.at)) : Effect.failCause(exit.cause))
+  }
+
+  private exceeded(cause: Cause.Cause<unknown>, at: number): DeadlineExceeded {
+    return new DeadlineExceeded({ after: Duration.millis(this.node.at - this.startedAt), at, cause })
+  }
+
+  readonly interrupted: Effect.Effect<void> = Effect.callback<void>((done) => {
+    if (this.fiber === undefined || this.fiber.pollUnsafe() !== undefined) return done(Effect.void)
+    this.abandonedByCaller = done
+    if (!this.asked) this.ask({ _tag: "CallerInterrupted", because: lineage.reasonOf(this.node.parent) })
   })
-})
+}
 
 /**
  * The instant by which the running work must be done: the tightest of all around it.

@@ -30,10 +30,10 @@
  *
  * A fiber forked inside `withPermit` does not hold the permit: this bounds the forking, not the work.
  *
- * ```ts skip
- * limiter.withPermit(Effect.forkChild(work)) // work runs unbounded
- * Effect.forkChild(limiter.withPermit(work)) // bounded
- * ```
+ * | program | runs `work` |
+ * | --- | --- |
+ * | `limiter.withPermit(Effect.forkChild(work))` | without bound |
+ * | `Effect.forkChild(limiter.withPermit(work))` | bounded |
  *
  * A holder that waits for a descendant through a `Deferred`, a `Queue` or a `Latch` cannot be seen waiting, so its seat is not lent: if it holds the last permit, that hangs. Wait
  * with `Fiber.join`, `Effect.all`, `race`, `timeout`, or a `TaskGroup`.
@@ -86,29 +86,34 @@ export type Priority = "high" | "normal" | "low"
  * @category options
  * @since 0.1.0
  */
-export interface Options<F extends "wait" | "reject" = "wait" | "reject", T extends Duration.Input | undefined = Duration.Input | undefined> {
+export interface Options<
+  F extends "wait" | "reject" = "wait" | "reject",
+  T extends Duration.Input | undefined = Duration.Input | undefined
+> {
   /** How many permits there are: a whole number of at least 1. To let nobody in, use `pause`. */
   readonly permits: number
   /** Names it in messages and dumps. */
   readonly name?: string | undefined
-  readonly queue?: {
-    /**
-     * How many may wait. A request under a holder of this limiter is not refused: it is part of work that was admitted already. 0: nobody waits.
-     * @default Infinity
-     */
-    readonly max?: number | undefined
-    /**
-     * What happens to a request that finds `max` waiting: `"reject"` fails it with `LimiterError` (`QueueFull`); `"wait"` lets it wait too, so that the
-     * caller is held back and nothing is refused: `max` then has no effect.
-     * @default "wait"
-     */
-    readonly onFull?: F | undefined
-    /**
-     * The longest wait. A request that has waited so long fails with `LimiterError` (`QueueTimeout`). Time with a permit does not count.
-     * @default "Infinity"
-     */
-    readonly timeout?: T | undefined
-  } | undefined
+  readonly queue?:
+    | {
+        /**
+         * How many may wait. A request under a holder of this limiter is not refused: it is part of work that was admitted already. 0: nobody waits.
+         * @default Infinity
+         */
+        readonly max?: number | undefined
+        /**
+         * What happens to a request that finds `max` waiting: `"reject"` fails it with `LimiterError` (`QueueFull`); `"wait"` lets it wait too, so that the
+         * caller is held back and nothing is refused: `max` then has no effect.
+         * @default "wait"
+         */
+        readonly onFull?: F | undefined
+        /**
+         * The longest wait. A request that has waited so long fails with `LimiterError` (`QueueTimeout`). Time with a permit does not count.
+         * @default "Infinity"
+         */
+        readonly timeout?: T | undefined
+      }
+    | undefined
 }
 
 /**
@@ -259,7 +264,7 @@ const behaviour: Behaviour = {
     )
   },
   cycle: (message) => new LimiterCycle(message),
-  refusal: (error) => error instanceof LimiterError ? Effect.fail(error) : Effect.die(error),
+  refusal: (error) => (error instanceof LimiterError ? Effect.fail(error) : Effect.die(error)),
   onSeatWaits,
   release: requests.release
 }
@@ -282,7 +287,9 @@ class LimiterImpl implements Limiter<LimiterError> {
     this.withPermits = (permits, options) => (self) =>
       options === undefined
         ? withPermits(core, self, permits, levels.normal, undefined)
-        : Effect.suspend(() => withPermits(core, self, permits, levelOf("Limiter.withPermits", options), nameOf("Limiter.withPermits", options)))
+        : Effect.suspend(() =>
+            withPermits(core, self, permits, levelOf("Limiter.withPermits", options), nameOf("Limiter.withPermits", options))
+          )
     this.resize = (permits) => Effect.sync(() => requests.resize(core, check.positiveInt("Limiter.resize", "permits", permits)))
     this.pause = Effect.sync(() => {
       core.paused = true
@@ -413,7 +420,7 @@ export interface Ticket {
   /** Why it was refused: `LimiterError`, or a defect (`LimiterCycle`, `RangeError`). */
   readonly error: unknown
   /** Says which fiber runs with the permits, once that is known: waits of that fiber make its seat lendable. */
-  readonly assign: (fiber: Fiber.Fiber<any, any>) => void
+  readonly assign: (fiber: Fiber.Fiber<unknown, unknown>) => void
   /** Says that the work was told to stop and has not: it keeps its permits and is counted in `stats.abandoned`. */
   readonly abandon: () => void
   /** Gives up whatever it is: leaves the line, or gives the permits back. Calling it again does nothing. */
@@ -439,32 +446,28 @@ class EngineTicket extends TicketImpl {
  * @category advanced
  * @since 0.1.0
  */
-export const request = (limiter: Limiter<unknown>, fiber: Fiber.Fiber<any, any>, options: {
-  /** @default 1 */
-  readonly permits?: number | undefined
-  /** @default "normal" */
-  readonly priority?: Priority | undefined
-  readonly name?: string | undefined
-  /**
-   * The place in the tree of the work that will run.
-   * @default that of `fiber`
-   */
-  readonly lineage?: Node | undefined
-  readonly onSettled: (ticket: Ticket) => void
-}): Ticket => {
+export const request = (
+  limiter: Limiter<unknown>,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  options: {
+    /** @default 1 */
+    readonly permits?: number | undefined
+    /** @default "normal" */
+    readonly priority?: Priority | undefined
+    readonly name?: string | undefined
+    /**
+     * The place in the tree of the work that will run.
+     * @default that of `fiber`
+     */
+    readonly lineage?: Node | undefined
+    readonly onSettled: (ticket: Ticket) => void
+  }
+): Ticket => {
   const level = options.priority === undefined ? levels.normal : levels[options.priority]
   const lineage = options.lineage ?? current(fiber)
-  const ticket = new EngineTicket(
-    (limiter as LimiterImpl).core,
-    fiber,
-    lineage,
-    options.permits ?? 1,
-    level,
-    options.name,
-    (ticket) => {
-      if (ticket.state !== "released") options.onSettled(ticket)
-    }
-  )
+  const ticket = new EngineTicket((limiter as LimiterImpl).core, fiber, lineage, options.permits ?? 1, level, options.name, (ticket) => {
+    if (ticket.state !== "released") options.onSettled(ticket)
+  })
   requests.request(ticket)
   return ticket
 }

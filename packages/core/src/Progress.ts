@@ -63,6 +63,7 @@ export interface Progress extends Report {
 export const report = (report: Report): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const task = lineage.taskOf(lineage.current(fiber))
-    if (task?.call.onProgress !== undefined) task.call.onProgress({ ...report, index: task.index, name: task.name })
+    // What a task left behind when it ended (a detached fiber) does not speak for it any more.
+    if (task?.call.onProgress !== undefined && !task.ended) task.call.onProgress({ ...report, index: task.index, name: task.name })
     return Effect.void
   })

@@ -61,10 +61,11 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { DeadlineExceeded } from "./Deadline.ts"
 import type * as GatherResult from "./GatherResult.ts"
 import type { Dump } from "./internal/dump.ts"
@@ -351,10 +352,14 @@ export const make: {
   <E = never>(options?: Options<"interrupt" | "collect", Duration.Input | undefined>): Effect.Effect<TaskGroup<E>, never, Scope.Scope>
 } = (options: Options<any, any> = {}): Effect.Effect<any, never, Scope.Scope> => {
   const settings = settingsOf("TaskGroup.make", options)
-  return Effect.acquireRelease(
-    Effect.withFiber((owner) => Effect.sync(() => new GroupPump<any>(owner, settings).openScoped())),
-    (group) => group.closeScope
-  ).pipe(Effect.map((group) => group.face))
+  // Not `acquireRelease`, which runs the release in the context of the acquisition: who closes the scope would not be seen, and a member that does must not wait for itself.
+  return Effect.uninterruptible(
+    Effect.withFiber((owner) => {
+      const scope = Context.get(owner.context as Context.Context<Scope.Scope>, Scope.Scope)
+      const group = new GroupPump<any>(owner, settings).openScoped()
+      return Effect.as(Scope.addFinalizer(scope, group.closeScope), group.face)
+    })
+  )
 }
 
 export {

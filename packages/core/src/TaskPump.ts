@@ -213,8 +213,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   }
 
   private callCut(): Cut {
-    const { timeout } = this.settings
-    return { limit: "call", after: timeout, reason: { _tag: "CallTimeout", after: Duration.millis(timeout) } }
+    const after = this.ownLimit!.at - this.startedAt
+    return { limit: "call", after, reason: { _tag: "CallTimeout", after: Duration.millis(after) } }
   }
 
   private deadlineCut(at: number): Cut {
@@ -245,7 +245,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     for (const task of this.ready.drain()) this.giveUp(task, cut)
     this.onStop(cut)
     if (this.runners.size > 0) {
-      if (this.slowEntry === undefined) this.slowEntry = this.timers.add(this.now() + slowCleanup, () => this.warnSlow([...this.runners]))
+      if (this.slowEntry === undefined) {
+        this.slowEntry = this.timers.add(Infinity, () => this.warnSlow([...this.runners]))
+        this.timers.move(this.slowEntry, this.now() + slowCleanup)
+      }
       for (const runner of [...this.runners]) runner.cut(cut, hold)
     }
     this.fill()
@@ -409,6 +412,9 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
         const failure = exit as Exit.Failure<never, E>
         if (runner.deciding === undefined) this.failed(runner, task, failure)
         else this.decided(runner, task, runner.deciding, Exit.failCause(Cause.combine(runner.deciding.cause as Cause.Cause<E>, failure.cause)))
+      } else {
+        runner.leaveTask()
+        this.settle(task, this.notStarted(task, task.cut!))
       }
     }
     runner.free()
@@ -463,8 +469,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** @internal How long the task may run, in milliseconds. */
   taskLength(task: Task<A, E>): number {
-    const { taskTimeout } = this.settings
-    return task.timeout === 0 ? taskTimeout : Math.min(task.timeout, taskTimeout)
+    return task.timeout < 0 ? this.settings.taskTimeout : task.timeout
   }
 
   /** Microseconds since the pump was made. */

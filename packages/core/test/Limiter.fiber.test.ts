@@ -33,7 +33,10 @@ describe("limiterFiber", () => {
     Effect.runPromise(
       Effect.gen(function* () {
         const seen: Array<boolean> = []
-        const look = Effect.andThen(Effect.yieldNow, Effect.withFiber((fiber) => Effect.sync(() => seen.push(isAwaited(fiber)))))
+        const look = Effect.andThen(
+          Effect.yieldNow,
+          Effect.withFiber((fiber) => Effect.sync(() => seen.push(isAwaited(fiber))))
+        )
         yield* Effect.forEach([1, 2], () => look, { concurrency: 2 })
         yield* Effect.race(look, Effect.never)
         yield* Effect.timeout(look, 1_000)
@@ -45,7 +48,13 @@ describe("limiterFiber", () => {
     Effect.runPromise(
       Effect.gen(function* () {
         const log: Array<string> = []
-        const fiber = yield* Effect.forkChild(Effect.andThen(Effect.sleep(5), Effect.sync(() => log.push("goes on"))), { startImmediately: true })
+        const fiber = yield* Effect.forkChild(
+          Effect.andThen(
+            Effect.sleep(5),
+            Effect.sync(() => log.push("goes on"))
+          ),
+          { startImmediately: true }
+        )
         const unwatch = [onResumed(fiber, () => log.push("a")), onResumed(fiber, () => log.push("b"))]
         expect(unwatch).not.toContain(undefined)
         yield* Fiber.join(fiber)

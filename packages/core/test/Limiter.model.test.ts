@@ -70,7 +70,14 @@ type Op =
 
 const ops: fc.Arbitrary<ReadonlyArray<Op>> = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.record({ op: fc.constant("request" as const), weight: fc.integer({ min: 1, max: 4 }), level: fc.integer({ min: 0, max: 2 }) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        op: fc.constant("request" as const),
+        weight: fc.integer({ min: 1, max: 4 }),
+        level: fc.integer({ min: 0, max: 2 })
+      })
+    },
     { weight: 5, arbitrary: fc.record({ op: fc.constant("release" as const), pick: fc.nat(50) }) },
     { weight: 1, arbitrary: fc.record({ op: fc.constant("resize" as const), permits: fc.integer({ min: 1, max: 5 }) }) },
     { weight: 1, arbitrary: fc.record({ op: fc.constantFrom("pause" as const, "resume" as const) }) }
@@ -87,7 +94,9 @@ describe("Limiter against a model", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5 }), ops, (permits, ops) => {
         const tasks: Array<() => void> = []
-        const fiber = Object.create(base, { currentDispatcher: { value: { scheduleTask: (task: () => void) => tasks.push(task) } } }) as Fiber.Fiber<unknown>
+        const fiber = Object.create(base, {
+          currentDispatcher: { value: { scheduleTask: (task: () => void) => tasks.push(task) } }
+        }) as Fiber.Fiber<unknown>
         const limiter = Limiter.makeUnsafe({ permits })
         const model = new Model(permits)
         const tickets: Array<Limiter.Ticket> = []
@@ -133,7 +142,7 @@ describe("Limiter against a model", () => {
         for (const ticket of tickets) ticket.release()
         expect(Effect.runSync(limiter.stats)).toMatchObject({ running: 0, waiting: 0, holders: [] })
       }),
-      { numRuns: 1_000 }
+      { numRuns: 1_000, seed: 1 }
     )
     // The interesting case, one release that admits several, was met.
     expect(several).toBeGreaterThan(200)

@@ -53,7 +53,9 @@ describe("Limiter.withPermit inside itself", () => {
       return Effect.gen(function* () {
         const inside = yield* limiter.withPermit(limiter.withPermits(3)(limiter.stats))
         expect(inside).toMatchObject({ running: 3, holders: [{ permits: 3 }] })
-        expect(yield* limiter.withPermits(2)(Effect.andThen(limiter.withPermits(3)(Effect.void), limiter.stats))).toMatchObject({ running: 2 })
+        expect(yield* limiter.withPermits(2)(Effect.andThen(limiter.withPermits(3)(Effect.void), limiter.stats))).toMatchObject({
+          running: 2
+        })
         expect(yield* limiter.stats).toMatchObject(idle)
       })
     }))
@@ -63,13 +65,27 @@ describe("Limiter.withPermit inside itself", () => {
     ["Effect.race", (e: Effect.Effect<void>) => Effect.race(e, Effect.never)],
     ["forEach", (e: Effect.Effect<void>) => Effect.forEach([1, 2, 3], () => e, { concurrency: "unbounded" })],
     ["Fiber.join of a child", (e: Effect.Effect<void>) => Effect.flatMap(Effect.forkChild(e), Fiber.join)],
-    ["Fiber.await of a detached fiber", (e: Effect.Effect<void>) => Effect.flatMap(Effect.forkDetach(e, { startImmediately: true }), Fiber.await)],
-    ["a join long after the fork", (e: Effect.Effect<void>) =>
-      Effect.flatMap(Effect.forkChild(e), (fiber) => Effect.andThen(Effect.sleep(10), Fiber.join(fiber)))],
-    ["a FiberSet", (e: Effect.Effect<void>) =>
-      Effect.scoped(Effect.flatMap(FiberSet.make<void>(), (set) => Effect.andThen(FiberSet.run(set, e), FiberSet.awaitEmpty(set))))],
-    ["two levels of fibers", (e: Effect.Effect<void>) =>
-      Effect.timeout(Effect.forEach([1, 2], () => Effect.timeout(e, 1_000), { concurrency: 2 }), 2_000)]
+    [
+      "Fiber.await of a detached fiber",
+      (e: Effect.Effect<void>) => Effect.flatMap(Effect.forkDetach(e, { startImmediately: true }), Fiber.await)
+    ],
+    [
+      "a join long after the fork",
+      (e: Effect.Effect<void>) => Effect.flatMap(Effect.forkChild(e), (fiber) => Effect.andThen(Effect.sleep(10), Fiber.join(fiber)))
+    ],
+    [
+      "a FiberSet",
+      (e: Effect.Effect<void>) =>
+        Effect.scoped(Effect.flatMap(FiberSet.make<void>(), (set) => Effect.andThen(FiberSet.run(set, e), FiberSet.awaitEmpty(set))))
+    ],
+    [
+      "two levels of fibers",
+      (e: Effect.Effect<void>) =>
+        Effect.timeout(
+          Effect.forEach([1, 2], () => Effect.timeout(e, 1_000), { concurrency: 2 }),
+          2_000
+        )
+    ]
   ])("borrows the seat of a holder that waits through %s", (_, wait) =>
     check(() => {
       const limiter = Limiter.makeUnsafe({ permits: 1 })
@@ -78,7 +94,10 @@ describe("Limiter.withPermit inside itself", () => {
       const work = limiter.withPermit(
         Effect.andThen(
           Effect.sync(() => void (most = Math.max(most, ++inside))),
-          Effect.andThen(Effect.sleep(1), Effect.sync(() => void inside--))
+          Effect.andThen(
+            Effect.sleep(1),
+            Effect.sync(() => void inside--)
+          )
         )
       )
       return Effect.gen(function* () {
@@ -86,17 +105,31 @@ describe("Limiter.withPermit inside itself", () => {
         expect(most).toBe(1)
         expect(yield* limiter.stats).toMatchObject(idle)
       })
-    }))
+    })
+  )
 
   it("borrows at once from a holder that waits in Skein's own primitives, one descendant at a time, in order", () =>
     check(() => {
       const limiter = Limiter.makeUnsafe({ permits: 1 })
       const log: Array<number> = []
-      const member = (n: number) => limiter.withPermit(Effect.andThen(Effect.sync(() => log.push(n)), Effect.sleep(1)))
+      const member = (n: number) =>
+        limiter.withPermit(
+          Effect.andThen(
+            Effect.sync(() => log.push(n)),
+            Effect.sleep(1)
+          )
+        )
       return Effect.gen(function* () {
         const done = yield* Latch.make(false)
         let left = 3
-        const spawn = (n: number) => Effect.forkDetach(Effect.andThen(member(n), Effect.sync(() => --left === 0 && done.openUnsafe())), { startImmediately: true })
+        const spawn = (n: number) =>
+          Effect.forkDetach(
+            Effect.andThen(
+              member(n),
+              Effect.sync(() => --left === 0 && done.openUnsafe())
+            ),
+            { startImmediately: true }
+          )
         yield* limiter.withPermit(Effect.andThen(Effect.forEach([1, 2, 3], spawn), skeinWait(done.await)))
         expect(log).toHaveLength(3)
         expect(yield* limiter.stats).toMatchObject({ ...idle, peak: 1 })
@@ -107,7 +140,15 @@ describe("Limiter.withPermit inside itself", () => {
   it("lends a borrowed seat further", () =>
     check(() => {
       const limiter = Limiter.makeUnsafe({ permits: 1 })
-      const deep = (depth: number): Effect.Effect<void> => depth === 0 ? Effect.void : limiter.withPermit(Effect.timeout(Effect.suspend(() => deep(depth - 1)), 1_000)) as Effect.Effect<void>
+      const deep = (depth: number): Effect.Effect<void> =>
+        depth === 0
+          ? Effect.void
+          : (limiter.withPermit(
+              Effect.timeout(
+                Effect.suspend(() => deep(depth - 1)),
+                1_000
+              )
+            ) as Effect.Effect<void>)
       return Effect.gen(function* () {
         yield* Effect.forEach([1, 2, 3], () => deep(4), { concurrency: "unbounded" })
         expect(yield* limiter.stats).toMatchObject({ ...idle, peak: 1 })
@@ -122,10 +163,7 @@ describe("Limiter.withPermit inside itself", () => {
         const other = yield* Effect.forkChild(limiter.withPermit(Effect.sleep(10)), { startImmediately: true })
         const holder = yield* Effect.forkChild(
           limiter.withPermits(2)(
-            Effect.andThen(
-              Effect.sleep(5),
-              Effect.timeout(limiter.withPermits(3)(Effect.sync(() => log.push("nested"))), 1_000)
-            )
+            Effect.andThen(Effect.sleep(5), Effect.timeout(limiter.withPermits(3)(Effect.sync(() => log.push("nested"))), 1_000))
           ),
           { startImmediately: true }
         )
@@ -194,7 +232,10 @@ describe("Limiter.withPermit inside itself", () => {
           skeinWait(
             Effect.gen(function* () {
               // A borrower forks work that outlives it, and only the outer holder waits for that.
-              yield* Effect.timeout(limiter.withPermit(Effect.forkDetach(Effect.andThen(limiter.withPermit(Effect.void), Deferred.succeed(left, undefined)))), 100)
+              yield* Effect.timeout(
+                limiter.withPermit(Effect.forkDetach(Effect.andThen(limiter.withPermit(Effect.void), Deferred.succeed(left, undefined)))),
+                100
+              )
               yield* Deferred.await(left)
             })
           )
@@ -207,7 +248,9 @@ describe("Limiter.withPermit inside itself", () => {
     check(() => {
       const limiter = Limiter.makeUnsafe({ permits: 2 })
       return Effect.gen(function* () {
-        const fiber = yield* limiter.withPermit(Effect.forkDetach(Effect.andThen(Effect.sleep(10), limiter.withPermit(Effect.andThen(Effect.sleep(10), limiter.stats)))))
+        const fiber = yield* limiter.withPermit(
+          Effect.forkDetach(Effect.andThen(Effect.sleep(10), limiter.withPermit(Effect.andThen(Effect.sleep(10), limiter.stats))))
+        )
         expect(yield* Fiber.join(fiber)).toMatchObject({ running: 1, holders: [{ borrowed: false }] })
       })
     }))
@@ -232,16 +275,20 @@ describe("Limiter.withPermit inside itself", () => {
     }))
 
   it("lends during a pause: what runs can end", () =>
-    check(() => {
-      const limiter = Limiter.makeUnsafe({ permits: 1 })
-      return limiter.withPermit(Effect.andThen(limiter.pause, Effect.timeout(limiter.withPermit(limiter.resume), 1_000)))
-    }))
+    expect(
+      check(() => {
+        const limiter = Limiter.makeUnsafe({ permits: 1 })
+        return limiter.withPermit(Effect.andThen(limiter.pause, Effect.timeout(limiter.withPermit(limiter.resume), 1_000)))
+      })
+    ).resolves.toBeUndefined())
 
   it("keeps the bound of the queue for those outside, and exempts those inside", () =>
-    check(() => {
-      const limiter = Limiter.makeUnsafe({ permits: 1, queue: { max: 0, onFull: "reject" } })
-      return limiter.withPermit(Effect.forEach([1, 2, 3], () => limiter.withPermit(Effect.yieldNow), { concurrency: 3, discard: true }))
-    }))
+    expect(
+      check(() => {
+        const limiter = Limiter.makeUnsafe({ permits: 1, queue: { max: 0, onFull: "reject" } })
+        return limiter.withPermit(Effect.forEach([1, 2, 3], () => limiter.withPermit(Effect.yieldNow), { concurrency: 3, discard: true }))
+      })
+    ).resolves.toBeUndefined())
 })
 
 describe("Limiter.withPermit across limiters", () => {
@@ -274,7 +321,8 @@ describe("Limiter.withPermit across limiters", () => {
       () => {
         const limiters = [1, 2, 3, 4].map((n) => Limiter.makeUnsafe({ permits: 1, name: `${n}` }))
         return Effect.gen(function* () {
-          const both = (i: number) => limiters[i]!.withPermit(Effect.andThen(Effect.yieldNow, limiters[(i + 1) % 4]!.withPermit(Effect.yieldNow)))
+          const both = (i: number) =>
+            limiters[i]!.withPermit(Effect.andThen(Effect.yieldNow, limiters[(i + 1) % 4]!.withPermit(Effect.yieldNow)))
           const exits = yield* Effect.forEach([0, 1, 2, 3], (i) => Effect.exit(both(i)), { concurrency: "unbounded" })
           for (const limiter of limiters) expect(yield* limiter.stats).toMatchObject(idle)
           const failed = exits.filter(Exit.isFailure)
@@ -294,7 +342,9 @@ describe("Limiter.withPermit across limiters", () => {
         return Effect.gen(function* () {
           const child = Effect.exit(disk.withPermit(Effect.void, { name: "a's child" }))
           const a = db.withPermit(
-            Effect.flatMap(Effect.forkDetach(child, { startImmediately: true }), (fiber) => Effect.andThen(Effect.yieldNow, skeinWait(Fiber.join(fiber)))),
+            Effect.flatMap(Effect.forkDetach(child, { startImmediately: true }), (fiber) =>
+              Effect.andThen(Effect.yieldNow, skeinWait(Fiber.join(fiber)))
+            ),
             { name: "a" }
           )
           const b = Effect.exit(disk.withPermit(Effect.andThen(Effect.yieldNow, db.withPermit(Effect.void)), { name: "b" }))
@@ -309,27 +359,30 @@ describe("Limiter.withPermit across limiters", () => {
   })
 
   it("refuses nothing where more permits let a cycle of waits resolve", () =>
-    check(() => {
-      const db = Limiter.makeUnsafe({ permits: 2 })
-      const disk = Limiter.makeUnsafe({ permits: 1 })
-      return Effect.gen(function* () {
-        // Somebody who wants nothing else holds the second permit for a while.
-        yield* Effect.all(
-          [
-            db.withPermit(Effect.sleep(20)),
-            db.withPermit(Effect.andThen(Effect.sleep(1), disk.withPermit(Effect.void))),
-            disk.withPermit(Effect.andThen(Effect.sleep(2), db.withPermit(Effect.void)))
-          ],
-          { concurrency: "unbounded" }
-        )
+    expect(
+      check(() => {
+        const db = Limiter.makeUnsafe({ permits: 2 })
+        const disk = Limiter.makeUnsafe({ permits: 1 })
+        return Effect.gen(function* () {
+          // Somebody who wants nothing else holds the second permit for a while.
+          yield* Effect.all(
+            [
+              db.withPermit(Effect.sleep(20)),
+              db.withPermit(Effect.andThen(Effect.sleep(1), disk.withPermit(Effect.void))),
+              disk.withPermit(Effect.andThen(Effect.sleep(2), db.withPermit(Effect.void)))
+            ],
+            { concurrency: "unbounded" }
+          )
+        })
       })
-    }))
+    ).resolves.toBeUndefined())
 
   it("refuses the second of two holders that both want the rest of one limiter", () =>
     check(() => {
       const limiter = Limiter.makeUnsafe({ permits: 2, name: "memory" })
       return Effect.gen(function* () {
-        const grow = (name: string) => Effect.exit(limiter.withPermits(1, { name })(Effect.andThen(Effect.sleep(1), limiter.withPermits(2)(Effect.void))))
+        const grow = (name: string) =>
+          Effect.exit(limiter.withPermits(1, { name })(Effect.andThen(Effect.sleep(1), limiter.withPermits(2)(Effect.void))))
         const exits = yield* Effect.all([grow("a"), grow("b")], { concurrency: 2 })
         const failed = exits.filter(Exit.isFailure)
         expect(failed).toHaveLength(1)
@@ -341,16 +394,18 @@ describe("Limiter.withPermit across limiters", () => {
     }))
 
   it("takes a pause as something that will end", () =>
-    check(() => {
-      const { db, disk } = named()
-      return Effect.gen(function* () {
-        yield* disk.pause
-        const a = yield* Effect.forkChild(db.withPermit(disk.withPermit(Effect.void)))
-        yield* Effect.sleep(1)
-        yield* disk.resume
-        yield* Fiber.join(a)
+    expect(
+      check(() => {
+        const { db, disk } = named()
+        return Effect.gen(function* () {
+          yield* disk.pause
+          const a = yield* Effect.forkChild(db.withPermit(disk.withPermit(Effect.void)))
+          yield* Effect.sleep(1)
+          yield* disk.resume
+          yield* Fiber.join(a)
+        })
       })
-    }))
+    ).resolves.toBeUndefined())
 
   it("takes no longer for 20,000 requests that hold one limiter and queue for another", () => {
     const outer = Limiter.makeUnsafe({ permits: 100_000 })

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
-import { describe, expect, it } from "vitest"
+import { describe, expect, expectTypeOf, it } from "vitest"
 import * as Limiter from "../src/Limiter.ts"
 import { Simulator } from "../src/testing/index.ts"
 
@@ -51,6 +51,19 @@ describe("Limiter.make", () => {
     expect(defectOf(Limiter.make(options as never))).toMatchObject({ name: "RangeError", message })
   })
 
+  it("adds LimiterError to the errors of effects only where an option does", () => {
+    const never = () => Limiter.makeUnsafe({ permits: 1, name: "db", queue: { max: 3 } })
+    const reject = () => Limiter.makeUnsafe({ permits: 1, queue: { max: 3, onFull: "reject" } })
+    const timeout = () => Limiter.makeUnsafe({ permits: 1, queue: { timeout: "1 second" } })
+    const widened = (options: Limiter.Options) => Limiter.makeUnsafe(options)
+    expectTypeOf(never).returns.toEqualTypeOf<Limiter.Limiter>()
+    expectTypeOf(reject).returns.toEqualTypeOf<Limiter.Limiter<Limiter.LimiterError>>()
+    expectTypeOf(timeout).returns.toEqualTypeOf<Limiter.Limiter<Limiter.LimiterError>>()
+    expectTypeOf(widened).returns.toEqualTypeOf<Limiter.Limiter<Limiter.LimiterError>>()
+    expectTypeOf(never().withPermit(Effect.fail("no" as const))).toEqualTypeOf<Effect.Effect<never, "no">>()
+    expect(never().name).toBe("db")
+  })
+
   it("shares no state between two limiters", () => {
     const [a, b] = [Limiter.makeUnsafe({ permits: 1 }), Limiter.makeUnsafe({ permits: 1 })]
     expect(run(a.withPermit(b.withPermit(Effect.succeed("both"))))).toBe("both")
@@ -78,7 +91,9 @@ describe("Limiter.withPermit", () => {
       () => Effect.sleep(10),
       () => Effect.sync(() => void running--)
     )
-    const elapsed = Simulator.runSync(Effect.forEach(Array.from({ length: 10 }), () => limiter.withPermit(work), { concurrency: "unbounded" })).elapsed
+    const elapsed = Simulator.runSync(
+      Effect.forEach(Array.from({ length: 10 }), () => limiter.withPermit(work), { concurrency: "unbounded" })
+    ).elapsed
     expect(most).toBe(3)
     expect(Duration.toMillis(elapsed)).toBe(40)
     expect(run(limiter.stats)).toEqual({ permits: 3, running: 0, waiting: 0, peak: 3, abandoned: 0, paused: false, holders: [] })
@@ -89,9 +104,19 @@ describe("Limiter.withPermit", () => {
       Effect.gen(function* () {
         const limiter = yield* Limiter.make({ permits: 1 })
         const order: Array<number> = []
-        yield* Effect.forEach([1, 2, 3, 4, 5], (n) => limiter.withPermit(Effect.andThen(Effect.sync(() => order.push(n)), Effect.sleep(5 - n))), {
-          concurrency: "unbounded"
-        })
+        yield* Effect.forEach(
+          [1, 2, 3, 4, 5],
+          (n) =>
+            limiter.withPermit(
+              Effect.andThen(
+                Effect.sync(() => order.push(n)),
+                Effect.sleep(5 - n)
+              )
+            ),
+          {
+            concurrency: "unbounded"
+          }
+        )
         return order
       })
     )
@@ -106,7 +131,12 @@ describe("Limiter.withPermit", () => {
         const holder = yield* started(limiter.withPermit(Effect.sleep(10)))
         for (const priority of ["low", "normal", "high", "low", "normal", "high"] as const) {
           const name = `${priority} ${order.length}`
-          yield* started(limiter.withPermit(Effect.sync(() => void order.push(name)), { priority }))
+          yield* started(
+            limiter.withPermit(
+              Effect.sync(() => void order.push(name)),
+              { priority }
+            )
+          )
         }
         yield* Fiber.join(holder)
         yield* Effect.sleep(20)
@@ -122,7 +152,15 @@ describe("Limiter.withPermit", () => {
         const limiter = yield* Limiter.make({ permits: 1 })
         const seen: Array<string> = []
         const stream = (name: string, priority: Limiter.Priority) =>
-          Effect.forever(limiter.withPermit(Effect.andThen(Effect.sync(() => seen.push(name)), Effect.sleep(1)), { priority }))
+          Effect.forever(
+            limiter.withPermit(
+              Effect.andThen(
+                Effect.sync(() => seen.push(name)),
+                Effect.sleep(1)
+              ),
+              { priority }
+            )
+          )
         const fibers = [
           yield* Effect.forkChild(stream("high 1", "high")),
           yield* Effect.forkChild(stream("high 2", "high")),
@@ -157,7 +195,9 @@ describe("Limiter.withPermit", () => {
         yield* limiter.withPermit(Effect.yieldNow)
         const after = yield* Effect.withFiber((fiber) => Effect.succeed(fiber.context))
         // A change that outlives the effect, as a service updated for the rest of a scope.
-        yield* limiter.withPermit(Effect.withFiber((fiber) => Effect.sync(() => fiber.setContext(Context.add(fiber.context, Level, "set")))))
+        yield* limiter.withPermit(
+          Effect.withFiber((fiber) => Effect.sync(() => fiber.setContext(Context.add(fiber.context, Level, "set"))))
+        )
         const level = yield* Level
         // The seat is not in it any more: this asks for a permit of its own.
         const { running } = yield* limiter.withPermit(limiter.stats)
@@ -174,7 +214,12 @@ describe("Limiter.withPermit", () => {
         const log: Array<string> = []
         const slow = yield* started(
           limiter.withPermit(
-            Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(1_000), Effect.sync(() => log.push("cleaned up"))))
+            Effect.onInterrupt(Effect.never, () =>
+              Effect.andThen(
+                Effect.sleep(1_000),
+                Effect.sync(() => log.push("cleaned up"))
+              )
+            )
           )
         )
         const next = yield* Effect.forkChild(limiter.withPermit(Effect.sync(() => log.push("next"))))
@@ -216,7 +261,14 @@ describe("Limiter.withPermits", () => {
         const limiter = yield* Limiter.make({ permits: 3 })
         const order: Array<string> = []
         const job = (name: string, permits: number, priority?: Limiter.Priority) =>
-          started(limiter.withPermits(permits, { priority })(Effect.andThen(Effect.sync(() => order.push(name)), Effect.sleep(100))))
+          started(
+            limiter.withPermits(permits, { priority })(
+              Effect.andThen(
+                Effect.sync(() => order.push(name)),
+                Effect.sleep(100)
+              )
+            )
+          )
         yield* job("first", 2)
         yield* job("large", 3)
         yield* job("small", 1)
@@ -235,8 +287,15 @@ describe("Limiter.withPermits", () => {
       Effect.gen(function* () {
         const limiter = yield* Limiter.make({ permits: 4 })
         let served = 0
-        const small = limiter.withPermit(Effect.andThen(Effect.sleep(3), Effect.sync(() => served++)))
-        yield* Effect.forkChild(Effect.forEach(Array.from({ length: 100 }), (_, i) => Effect.andThen(Effect.sleep(i), small), { concurrency: "unbounded" }))
+        const small = limiter.withPermit(
+          Effect.andThen(
+            Effect.sleep(3),
+            Effect.sync(() => served++)
+          )
+        )
+        yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 100 }), (_, i) => Effect.andThen(Effect.sleep(i), small), { concurrency: "unbounded" })
+        )
         yield* Effect.sleep(10)
         const position = yield* limiter.withPermits(4)(Effect.sync(() => served))
         yield* Effect.sleep(200)
@@ -294,7 +353,11 @@ describe("Limiter.resize", () => {
         yield* limiter.resize(2)
         const exit = yield* Fiber.join(large)
         yield* Fiber.join(holder)
-        return { error: Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, served: yield* Fiber.join(small), stats: yield* limiter.stats }
+        return {
+          error: Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined,
+          served: yield* Fiber.join(small),
+          stats: yield* limiter.stats
+        }
       })
     )
     expect(error).toMatchObject({
@@ -318,7 +381,14 @@ describe("Limiter.pause", () => {
       Effect.gen(function* () {
         const limiter = yield* Limiter.make({ permits: 2 })
         const log: Array<string> = []
-        const runner = yield* started(limiter.withPermit(Effect.andThen(Effect.sleep(10), Effect.sync(() => log.push("runner done")))))
+        const runner = yield* started(
+          limiter.withPermit(
+            Effect.andThen(
+              Effect.sleep(10),
+              Effect.sync(() => log.push("runner done"))
+            )
+          )
+        )
         yield* limiter.pause
         const waiter = yield* Effect.forkChild(limiter.withPermit(Effect.sync(() => log.push("admitted"))))
         yield* Fiber.join(runner)
@@ -363,7 +433,9 @@ describe("Limiter queue", () => {
         const limiter = yield* Limiter.make({ permits: 1, queue: { timeout: "100 millis" } })
         const job = (ms: number) => Effect.timed(Effect.result(limiter.withPermit(Effect.as(Effect.sleep(ms), "ran"))))
         const results = yield* Effect.all([job(90), job(500), job(1), job(1)], { concurrency: "unbounded" })
-        return results.map(([time, result]) => `${Duration.toMillis(time)} ${result._tag === "Success" ? result.success : result.failure.reason._tag}`)
+        return results.map(
+          ([time, result]) => `${Duration.toMillis(time)} ${result._tag === "Success" ? result.success : result.failure.reason._tag}`
+        )
       })
     )
     expect(log).toEqual(["90 ran", "590 ran", "100 QueueTimeout", "100 QueueTimeout"])
@@ -428,8 +500,7 @@ describe("Limiter.request", () => {
       Effect.withFiber((fiber) => {
         const limiter = Limiter.makeUnsafe({ permits: 1 })
         const log: Array<string> = []
-        const ask = (name: string) =>
-          Limiter.request(limiter, fiber, { name, onSettled: (ticket) => log.push(`${name} ${ticket.state}`) })
+        const ask = (name: string) => Limiter.request(limiter, fiber, { name, onSettled: (ticket) => log.push(`${name} ${ticket.state}`) })
         const [a, b, c] = [ask("a"), ask("b"), ask("c")]
         log.push(a.state, b.state, c.state)
         b.release()
@@ -469,13 +540,12 @@ describe("Limiter.request", () => {
         const done = yield* Deferred.make<string>()
         const fiber = yield* Effect.withFiber(Effect.succeed)
         const first = Limiter.request(limiter, fiber, { onSettled: () => {} })
-        let throwing: Limiter.Ticket | undefined
         const tasks: Array<() => void> = []
         // A dispatcher of our own, so that the throw does not end the simulation's loop.
         const caught = Object.create(fiber, {
           currentDispatcher: { value: { scheduleTask: (task: () => void) => tasks.push(task) } }
         }) as Fiber.Fiber<unknown>
-        throwing = Limiter.request(limiter, caught, {
+        const throwing = Limiter.request(limiter, caught, {
           onSettled: (ticket) => {
             ticket.release()
             throw new Error("a bug in an engine")

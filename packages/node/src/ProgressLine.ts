@@ -146,7 +146,8 @@ export const make = (options?: Options): Effect.Effect<ProgressLine, never, Scop
   const output: Output = options?.stream ?? process.stderr
   const mode = modeOf(options?.mode ?? "auto", output)
   const every = Duration.toMillis(Duration.fromInputUnsafe(options?.every ?? (mode === "live" ? 100 : 1000)))
-  if (total !== undefined && !(total >= 0)) throw new RangeError(`ProgressLine.make: total must be a number of at least 0, got ${String(total)}`)
+  if (total !== undefined && !(total >= 0))
+    throw new RangeError(`ProgressLine.make: total must be a number of at least 0, got ${String(total)}`)
   if (!(every > 0)) throw new RangeError(`ProgressLine.make: every must be a positive duration, got ${String(options?.every)}`)
   if (mode === "off") return Effect.succeed({ update: () => {}, log: (text) => Effect.sync(() => void output.write(`${text}\n`)) })
   const live = mode === "live"
@@ -234,7 +235,9 @@ const liveText = (state: State, columns: number, colors: boolean): string => {
   const { done, note, rate, total, unit } = state
   const time = left(state)
   const counts =
-    total === undefined ? `${number(done)} ${unit}` : `${number(done).padStart(number(total).length)} / ${number(total)} ${unit}  ${percent(done, total).padStart(4)}`
+    total === undefined
+      ? `${number(done)} ${unit}`
+      : `${number(done).padStart(number(total).length)} / ${number(total)} ${unit}  ${percent(done, total).padStart(4)}`
   let text = ""
   let room = columns
   const add = (part: string | undefined, style: Style, gap = "   "): void => {
@@ -257,4 +260,5 @@ type Style = "bold" | "cyan" | "dim" | "yellow"
 // A terminal's own `hasColors` knows `NO_COLOR`, too, but an output need not have one.
 const hasColors = (output: Output): boolean => output.isTTY === true && !process.env["NO_COLOR"] && (output.hasColors?.() ?? true)
 
-const paint = (style: Style, text: string, colors: boolean): string => (text === "" || !colors ? text : styleText(style, text, { validateStream: false }))
+const paint = (style: Style, text: string, colors: boolean): string =>
+  text === "" || !colors ? text : styleText(style, text, { validateStream: false })

@@ -272,7 +272,8 @@ const readPipe = (handle: Handle, maxBytes: number): Effect.Effect<Uint8Array, R
     })
   })
 
-const join = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length))
+const join = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
+  chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)
 
 const isBinary = (start: Buffer): boolean => start.subarray(0, looksAt).includes(0)
 

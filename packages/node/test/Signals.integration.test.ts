@@ -26,15 +26,17 @@ const start = async (body: string, options = "{}") => {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { cwd, stdio: ["ignore", "pipe", "inherit"] })
   children.push(child)
   let output = ""
+  child.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk))
   const said = (text: string): Promise<void> =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
       const look = (): void => {
         if (output.includes(text)) resolve()
-        else child.stdout.once("data", look)
+        else if (child.stdout.readableEnded)
+          reject(new Error(`it ended without saying ${JSON.stringify(text)}; it said ${JSON.stringify(output)}`))
       }
+      child.stdout.on("data", look).on("end", look)
       look()
     })
-  child.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk))
   const ended = once(child, "close").then(([code, signal]) => ({ code, signal, output }))
   await said("ready\n")
   return { child, said, ended }
@@ -42,13 +44,17 @@ const start = async (body: string, options = "{}") => {
 
 describe("Signals.stopOn in a process of its own", () => {
   it.each(["SIGINT", "SIGTERM"] as const)("lets the work answer %s, and the process end by itself", async (signal) => {
-    const { child, ended } = await start(`yield* say("stopped by " + (yield* stop.await) + ", " + stop.signal.reason + ", " + stop.received())`)
+    const { child, ended } = await start(
+      `yield* say("stopped by " + (yield* stop.await) + ", " + stop.signal.reason + ", " + stop.received())`
+    )
     child.kill(signal)
     expect(await ended).toEqual({ code: 0, signal: null, output: `ready\nstopped by ${signal}, ${signal}, ${signal}\n` })
   })
 
   it("exits at once at the second signal, with its code", async () => {
-    const { child, ended, said } = await start(`yield* stop.await; yield* say("first"); yield* Effect.uninterruptible(Effect.sleep("1 hour"))`)
+    const { child, ended, said } = await start(
+      `yield* stop.await; yield* say("first"); yield* Effect.uninterruptible(Effect.sleep("1 hour"))`
+    )
     child.kill("SIGINT")
     await said("first\n")
     child.kill("SIGTERM")
@@ -68,7 +74,13 @@ describe("Signals.stopOn in a process of its own", () => {
 
   it("ignores further signals if it is told to", async () => {
     const { child, ended, said } = await start(
-      `yield* stop.await; yield* say("first"); yield* Effect.promise(() => new Promise((done) => process.once("SIGUSR2", done))); yield* say("done")`,
+      `
+        const enough = new Promise((resolve) => process.once("SIGUSR2", resolve))
+        yield* stop.await
+        yield* say("first")
+        yield* Effect.promise(() => enough)
+        yield* say("done")
+      `,
       `{ onSecond: "ignore" }`
     )
     child.kill("SIGINT")
@@ -79,11 +91,12 @@ describe("Signals.stopOn in a process of its own", () => {
   })
 
   it("gives the signals back when the scope closes", async () => {
-    const { child, ended, said } = await start(`yield* Effect.addFinalizer(() => say("closing"))`.concat(`
-      setTimeout(() => process.stdout.write("closed\\n"), 20)
+    const { child, ended, said } = await start(`
       setInterval(() => {}, 1000)
-    `))
-    await said("closed\n")
+      const closed = () => process.stdout.write("closed " + process.listenerCount("SIGTERM") + "\\n")
+      yield* Effect.addFinalizer(() => Effect.sync(() => setImmediate(closed)))
+    `)
+    await said("closed 0\n")
     child.kill("SIGTERM")
     expect(await ended).toMatchObject({ code: null, signal: "SIGTERM" })
   })

@@ -143,7 +143,7 @@ describe("parallelMap: outcomes", () => {
   rule("runs anew each time the effect it gave is run", () =>
     Effect.gen(function* () {
       let runs = 0
-      const both = parallelMap([1, 2], (n) => Effect.sync(() => n + runs++))
+      const both = parallelMap([1, 2], (n) => Effect.sync(() => n + runs++), { concurrency: 1 })
       expect(GatherResult.values(yield* both)).toEqual([1, 3])
       expect(GatherResult.values(yield* both)).toEqual([3, 5])
     })
@@ -260,9 +260,9 @@ describe("parallelMap: the tasks' surroundings", () => {
   rule("gives a detached call in one task nothing to do with the task after it", () =>
     Effect.gen(function* () {
       const detached = Effect.forkDetach(parallelMap([1], () => Effect.sleep(500)), { startImmediately: true })
-      const result = yield* parallelMap([1, 2], (n) => (n === 1 ? Effect.asVoid(detached) : Effect.never), { concurrency: 1, taskTimeout: 10 })
+      const result = yield* parallelMap([1, 2], (n) => (n === 1 ? Effect.andThen(detached, Effect.sleep(1)) : Effect.never), { concurrency: 1, taskTimeout: 10 })
       expect(told(result)).toEqual(["completed undefined", "timeout task Interrupt"])
-      expect(Duration.toMillis(result.elapsed)).toBe(10)
+      expect(Duration.toMillis(result.elapsed)).toBe(11)
       yield* Effect.sleep(1000)
     })
   )
@@ -345,9 +345,9 @@ describe("parallelMap: onFailure interrupt", () => {
     })
   )
 
-  rule("lets Effect.catch see the typed error of a task that failed and whose cleanup died", () =>
+  rule("lets Effect.catch see the typed error of a cause that also holds a defect", () =>
     Effect.gen(function* () {
-      const both = Effect.ensuring(Effect.fail("typed"), Effect.die("cleanup"))
+      const both = Effect.failCause(Cause.combine(Cause.die("cleanup"), Cause.fail("typed")))
       const caught = yield* parallelMap([1], () => both, { onFailure: "interrupt" }).pipe(Effect.catch((error) => Effect.succeed(`caught ${error}`)))
       expect(caught).toBe("caught typed")
     })

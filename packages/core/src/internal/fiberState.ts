@@ -36,10 +36,12 @@ const hideAtTheEnd = (fiber: RuntimeFiber, base: number): void => {
   // Asked twice: the first accessor still stands.
   if (Object.getOwnPropertyDescriptor(fiber, "_interruptedCause")?.get !== undefined) return
   let pending = fiber._interruptedCause
+  // Once the task has ended the interruption stays hidden: the runtime may still wait for the task's children, on a stack of its own, before it ends the fiber.
+  let over = false
   Object.defineProperty(fiber, "_interruptedCause", {
     configurable: true,
     enumerable: true,
-    get: () => fiber._stack!.length <= base ? undefined : pending,
+    get: () => (over ||= fiber._stack!.length <= base) ? undefined : pending,
     set: (cause: Cause.Cause<never> | undefined) => {
       pending = cause
     }

@@ -10,7 +10,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { DeadlineExceeded } from "../Deadline.ts"
 import * as GatherResult from "../GatherResult.ts"
-import type * as Outcome from "../Outcome.ts"
+import * as Outcome from "../Outcome.ts"
 import type { Progress } from "../Progress.ts"
 import type { Settings } from "../Settings.ts"
 import type * as TaskGroup from "../TaskGroup.ts"
@@ -19,8 +19,11 @@ import * as check from "./check.ts"
 import type { Dump } from "./dump.ts"
 import * as fiberState from "./fiberState.ts"
 import { Fifo } from "./fifo.ts"
+import { bodyFailures, failuresOf } from "./groupCauses.ts"
 import { copyOf, GroupTask } from "./groupTask.ts"
+import { suspendIn } from "./groupWait.ts"
 import * as lineage from "./lineage.ts"
+import { slowCleanup } from "./runner.ts"
 import type { Entry } from "./timers.ts"
 
 export interface GroupSettings {
@@ -48,11 +51,14 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   private read = 0
   private readonly left: Array<GatherResult.Abandoned<any, E>> = []
   private readonly failures: Array<Outcome.Failed<E>> = []
-  private joined = false
+  /** Failures that nobody has seen yet, for the log when a scope closes. */
+  private readonly unseen = new Set<Outcome.Outcome<any, E>>()
   private closed = false
+  /** The scope was closed by a member, which cannot wait for itself: the last task to end closes the group. */
+  private closing = false
   private readonly idleWaiters = new Set<() => void>()
   private readonly nextWaiters = new Set<() => void>()
-  /** Members of the group that wait in `next`: when nobody else is left, they get `None`. */
+  /** How many members of the group wait in `next`: when nobody else is left, one of them gets `None`. */
   private membersInNext = 0
   private body: { fiber: Fiber.Fiber<any, any>; exit: Exit.Exit<any, any> | undefined; asked: boolean; late: boolean } | undefined
   private bodyEntry: Entry | undefined
@@ -77,24 +83,37 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     return this
   }
 
-  readonly closeScope: Effect.Effect<void> = Effect.suspend(() => {
+  readonly closeScope: Effect.Effect<void> = Effect.withFiber((fiber) => {
     this.stop({ reason: { _tag: "Closed" } }, false)
-    return Effect.andThen(this.whenIdle, () => {
-      this.closed = true
-      this.close()
-      const unseen = this.joined || this.group.onFailure === "isolate" ? [] : this.failures
-      return unseen.length === 0
-        ? Effect.void
-        : Effect.logError(`skein: ${unseen.length} task(s) of ${this.name ?? "a group"} failed and nobody joined it`, this.allCauses(unseen))
-    })
+    if (this.member(lineage.current(fiber)) === undefined) return Effect.andThen(this.whenIdle, Effect.sync(() => this.closeNow()))
+    this.closing = true
+    return Effect.void
   })
+
+  private closeNow(): void {
+    if (this.closed) return
+    this.closed = true
+    this.close()
+    if (this.unseen.size === 0) return
+    const unseen = [...this.unseen]
+    this.unseen.clear()
+    this.log("Error", `${unseen.length} ${unseen.length === 1 ? "task" : "tasks"} of ${this.name ?? "a group"} failed and nobody joined`, Cause.fromReasons(failuresOf(unseen)))
+  }
+
+  private log(level: "Error" | "Warn", message: string, cause: Cause.Cause<unknown> = Cause.empty): void {
+    Effect.runForkWith(this.baseContext)(level === "Error" ? Effect.logError(`skein: ${message}`, cause) : Effect.logWarning(`skein: ${message}`))
+  }
 
   /** Runs the body in a fiber of its own, so that a failing task can interrupt it. */
   runBody(body: (group: TaskGroup.TaskGroup<E>) => Effect.Effect<any, any, any>, resume: (effect: Effect.Effect<any, any>) => void): void {
     this.resume = resume
     this.open()
     const context = Context.add(this.baseContext as Context.Context<any>, lineage.Current, this.node)
-    const fiber = Effect.runForkWith(context)(Effect.suspend(() => body(this.face)))
+    const fiber = Effect.runForkWith(context)(Effect.suspend(() => {
+      const effect = body(this.face)
+      if (!Effect.isEffect(effect)) throw new TypeError(check.mustBe(this.group.where, "body", "a function that gives an Effect", effect).message)
+      return effect
+    }))
     this.body = { fiber, exit: undefined, asked: false, late: false }
     if (this.stopped !== undefined) this.stopBody()
     fiber.addObserver((exit) => {
@@ -107,17 +126,41 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   readonly interruptOwner: Effect.Effect<void> = Effect.callback<void>((done) => {
     if (this.resume === undefined) return done(Effect.void)
-    this.resume = () => done(Effect.void)
+    // As in plain Effect: what the cleanup failed with joins the interruption.
+    this.resume = () => {
+      const outcomes = this.group.keep ? this.order : this.failures
+      const own = this.body?.exit === undefined ? [] : bodyFailures(this.body.exit, outcomes)
+      const failures = [...own, ...failuresOf(outcomes.filter((outcome) => this.isUntold(outcome)))]
+      done(failures.length === 0 ? Effect.void : this.failWith(Cause.fromReasons(failures)) as Effect.Effect<never>)
+    }
     const reason: Outcome.Reason = { _tag: "CallerInterrupted", because: this.because() }
     this.askBody(reason)
     this.stop({ reason }, false)
   })
 
-  private askBody(_reason: Outcome.Reason): void {
+  /** Whether nobody but the owner would be told of this outcome: the task failed for the group, or was stopped with it. */
+  private isUntold(outcome: Outcome.Outcome<any, E>): boolean {
+    switch (outcome._tag) {
+      case "Failed":
+        return this.group.onFailure !== "isolate"
+      case "Cancelled":
+        return outcome.reason === this.stopped?.reason
+      case "TimedOut":
+        return outcome.limit === "call" || outcome.limit === "deadline"
+      default:
+        return false
+    }
+  }
+
+  private askBody(reason: Outcome.Reason): void {
     const { body } = this
     if (body === undefined || body.exit !== undefined || body.asked) return
     body.asked = true
-    fiberState.interrupt(body.fiber, this.owner.id, 0)
+    this.node.reason = reason
+    this.alarmBody(slowCleanup, () => {
+      this.log("Warn", `${this.name ?? "a group"} has waited ${slowCleanup / 1000} s for its body, which was asked to stop`)
+    })
+    fiberState.interrupt(body.fiber, this.owner.id, 0, Outcome.annotations(reason))
   }
 
   /** The group has stopped: a failed sibling interrupts the body at once, a limit when the body had its moment after the tasks' end. */
@@ -127,11 +170,17 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     if (cut.limit === undefined) {
       if (cut.reason._tag === "SiblingFailed" || cut.reason._tag === "CallerInterrupted") this.askBody(cut.reason)
     } else if (cut.limit === "call" && !this.busy() && this.bodyEntry === undefined) {
-      this.bodyEntry = this.timers.add(this.now() + lineage.afterAnswer, () => {
+      this.alarmBody(lineage.afterAnswer, () => {
         this.body!.late = true
         this.askBody(cut.reason)
       })
     }
+  }
+
+  private alarmBody(length: number, fire: () => void): void {
+    if (this.bodyEntry !== undefined) this.timers.cancel(this.bodyEntry)
+    this.bodyEntry = this.timers.add(Infinity, fire)
+    this.timers.move(this.bodyEntry, this.now() + length)
   }
 
   private finish(): void {
@@ -147,14 +196,16 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   private answer(exit: Exit.Exit<any, any>): Effect.Effect<any, any> {
     const { body, failures } = this
     const { onFailure } = this.group
-    if (onFailure === "interrupt" && failures.length > 0) return this.failWith(GatherResult.firstError(failures[0]!.cause))
-    if (onFailure === "collect" && failures.length > 0) {
-      const own = Exit.isFailure(exit) && !body!.asked ? exit.cause : Cause.empty
-      return this.failWith(Cause.combine(own, this.allCauses(failures)))
+    if (onFailure !== "isolate" && failures.length > 0) {
+      const own = bodyFailures(exit, failures)
+      if (onFailure === "collect") return this.failWith(Cause.fromReasons([...own, ...failuresOf(failures)]))
+      // There is one error only (law 5), and the body has no outcome that could carry its own.
+      if (own.length > 0) this.log("Error", `the body of ${this.name ?? "a group"} failed too, after a task had failed`, Cause.fromReasons(own))
+      return this.failWith(GatherResult.firstError(failures[0]!.cause))
     }
     if (Exit.isSuccess(exit)) return exit
     if (body!.late) {
-      const after = this.settings.timeout
+      const after = this.stopped!.after!
       return Effect.fail(new DeadlineExceeded({ after: Duration.millis(after), at: this.startedAt + after, cause: exit.cause }))
     }
     return this.failWith(exit.cause)
@@ -162,10 +213,6 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   private failWith(cause: Cause.Cause<any>): Effect.Effect<never, any> {
     return Effect.failCause(GatherResult.annotateCause(cause, this.snapshot()))
-  }
-
-  private allCauses(failures: ReadonlyArray<Outcome.Failed<E>>): Cause.Cause<E> {
-    return Cause.fromReasons(failures.flatMap((failed) => failed.cause.reasons.filter((reason) => reason._tag !== "Interrupt")))
   }
 
   // ---------------------------------------------------------------------------------------------------------------------------------
@@ -183,7 +230,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       check.options(where, options, spawnOptions)
       if (options.name !== undefined && typeof options.name !== "string") throw check.mustBe(where, "name", "a string", options.name)
       task.name = options.name
-      if (options.timeout !== undefined) task.timeout = check.millis(where, "timeout", options.timeout)
+      if (options.timeout !== undefined) task.timeout = Math.min(check.millis(where, "timeout", options.timeout), this.settings.taskTimeout)
       if (options.priority !== undefined) level = levels[check.word(where, "priority", options.priority, ["high", "normal", "low"])]
     }
     if (!Effect.isEffect(effect)) throw new TypeError(check.mustBe("TaskGroup.spawn", "effect", "an Effect", effect).message)
@@ -226,6 +273,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     task: GroupTask<A, E1>
   ): Effect.Effect<TaskGroup.Handle<A, E1>> {
     return Effect.callback((resume) => {
+      // The fiber may have been preempted since it was put in the queue.
+      if (task.started >= 0 || task.outcome !== undefined) return resume(Effect.succeed(task))
       const endWait = lineage.enterWait(fiber, here, this.describePlace)
       task.onStart = () => {
         endWait()
@@ -247,15 +296,17 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   private limitQueue(task: GroupTask<any, any>): void {
     const after = this.settings.queueTimeout
-    task.queueEntry = this.timers.add(this.instantOf(task.queued) + after, () => {
+    task.queueEntry = this.timers.add(Infinity, () => {
       if (task.started >= 0 || task.outcome !== undefined) return
       this.waiting--
       this.refuse(task, { limit: "queue", after, reason: { _tag: "QueueTimeout", after: Duration.millis(after) } })
       this.fill()
     })
+    this.timers.move(task.queueEntry, this.instantOf(task.queued) + after)
   }
 
   private refuse(task: GroupTask<any, any>, cut: TaskPump.Cut): void {
+    if (task.queueEntry !== undefined) this.timers.cancel(task.queueEntry)
     task.cut = cut
     task.outcome = this.notStarted(task, cut)
     this.record?.(task.outcome)
@@ -278,6 +329,11 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   protected override hasNext(): boolean {
     return this.waiting > 0
+  }
+
+  /** While `onStop` settles what was queued, waking one spawner may run the body to its end: the group has not ended before the last of them is settled. */
+  override busy(): boolean {
+    return this.waiting > 0 || super.busy()
   }
 
   protected override pull(): AnyTask | undefined {
@@ -306,15 +362,22 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       for (const task of queue.drain()) {
         if (task.outcome !== undefined) continue
         this.waiting--
-        if (task.queueEntry !== undefined) this.timers.cancel(task.queueEntry)
         this.refuse(task, cut)
       }
     }
+    // A group that was idle already has no moment of becoming idle in which it would give its answer.
+    if (!this.busy()) this.answered()
     this.stopBody()
+  }
+
+  override onCut(task: TaskPump.Task<any, E>): void {
+    const { places } = task as AnyTask
+    if (places !== undefined) for (const giveUp of [...places]) giveUp()
   }
 
   protected override onSettled(task: TaskPump.Task<any, E>, outcome: Outcome.Outcome<any, E>): void {
     const { counts, group } = this
+    if (!task.abandoned) (task as AnyTask).ended = true
     switch (outcome._tag) {
       case "Completed":
         counts.completed++
@@ -322,6 +385,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       case "Failed":
         counts.failed++
         if (group.onFailure === "collect" || this.failures.length === 0) this.failures.push(outcome)
+        if (group.onFailure !== "isolate") this.unseen.add(outcome)
         break
       case "TimedOut":
         counts.timedOut++
@@ -337,11 +401,12 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     // A handle may be kept for long: it must not keep the work alive. (It also halves the time of a bounded group, most of which was garbage that survived.)
     task.work = undefined
     task.context = undefined
-    ;(task as AnyTask).wake(outcome)
-    if (this.nextWaiters.size > 0) for (const wake of [...this.nextWaiters]) wake()
+    // Before anybody hears of it: a body that joins the failed task would fail by itself, and stand there as the one whose failure stopped the others.
     if (outcome._tag === "Failed" && group.onFailure === "interrupt" && this.stopped === undefined) {
       this.stop({ reason: { _tag: "SiblingFailed", index: outcome.index, name: outcome.name } }, false)
     }
+    ;(task as AnyTask).wake(outcome)
+    if (this.nextWaiters.size > 0) for (const look of [...this.nextWaiters]) look()
   }
 
   protected override onAbandoned(task: TaskPump.Task<any, E>): void {
@@ -350,11 +415,12 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   protected override onIdle(): void {
     for (const wake of [...this.idleWaiters]) wake()
-    for (const wake of [...this.nextWaiters]) wake()
+    for (const look of [...this.nextWaiters]) look()
     if (this.stopped !== undefined) {
       this.answered()
       this.stopBody()
     }
+    if (this.closing) this.closeNow()
     this.finish()
   }
 
@@ -366,65 +432,28 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   // Waiting
   // ---------------------------------------------------------------------------------------------------------------------------------
 
-  /** The task of this group that work at `node` belongs to. */
-  private member(node: lineage.Node | undefined): AnyTask | undefined {
+  /** The task of this group that work at `node` belongs to. What a task left behind when it ended (a detached fiber) is outside. */
+  member(node: lineage.Node | undefined): AnyTask | undefined {
     for (let n = node; n !== undefined; n = n.parent) {
-      if (n.kind === "task" && n.call === this.node) return n as AnyTask
+      if (n.kind === "task" && n.call === this.node && !n.ended) return n as AnyTask
     }
     return undefined
   }
 
-  private fibers(): Array<Fiber.Fiber<unknown, unknown>> {
+  /** Whether `fiber` is part of the task. */
+  isInside(fiber: Fiber.Fiber<unknown, unknown>, task: AnyTask): boolean {
+    return this.member(lineage.current(fiber)) === task
+  }
+
+  /** Somebody has been given this outcome. */
+  saw(outcome: Outcome.Outcome<any, any>): void {
+    if (this.unseen.size > 0) this.unseen.delete(outcome)
+  }
+
+  fibers(): Array<Fiber.Fiber<unknown, unknown>> {
     const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
     for (const runner of this.runners) if (runner.fiber !== undefined) fibers.push(runner.fiber)
     return fibers
-  }
-
-  /**
-   * Suspends `fiber` until `subscribe` wakes it. If it belongs to a task of this group, the task's place is lent meanwhile and taken back before it resumes; when the wait is interrupted too,
-   * unless the task itself is being stopped: its end must not wait for a place.
-   */
-  private suspendIn<X>(
-    fiber: Fiber.Fiber<unknown, unknown>,
-    what: () => string,
-    subscribe: (wake: (value: X) => void) => () => void
-  ): Effect.Effect<X> {
-    const node = lineage.current(fiber)
-    const self = this.member(node)
-    return Effect.callback<X>((resume) => {
-      const endWait = lineage.enterWait(fiber, node, () => ({ what: what(), holders: () => this.fibers() }))
-      if (self !== undefined) self.lent++
-      const back = (then: () => void): (() => void) => {
-        endWait()
-        // Another fiber of the same task still waits: the place stays lent until that one is back too.
-        if (self === undefined || --self.lent > 0) {
-          then()
-          return () => {}
-        }
-        return this.takePlace(self, then)
-      }
-      let withdraw: (() => void) | undefined
-      const unsubscribe = subscribe((value) => {
-        if (withdraw === undefined) withdraw = back(() => resume(Effect.succeed(value)))
-      })
-      // Last, for the place may start the very task that is waited for, and that may end at once.
-      if (self !== undefined && self.lent === 1) this.lendPlace(self)
-      return Effect.suspend(() => {
-        unsubscribe()
-        const restore = Effect.callback<void>((done) => {
-          withdraw?.()
-          if (self === undefined || self.cut !== undefined) {
-            if (withdraw === undefined) {
-              endWait()
-              if (self !== undefined) self.lent--
-            }
-            done(Effect.void)
-          } else if (withdraw === undefined) back(() => done(Effect.void))
-          else this.takePlace(self, () => done(Effect.void))
-        })
-        return restore
-      })
-    })
   }
 
   waitInside<A, E1>(
@@ -432,18 +461,18 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     task: GroupTask<A, E1>,
     subscribe: (wake: (outcome: Outcome.Outcome<A, E1>) => void) => () => void
   ): Effect.Effect<Outcome.Outcome<A, E1>> {
-    if (this.member(lineage.current(fiber)) === (task as AnyTask)) {
-      // A task that cancelled itself has been interrupted already and only comes by here on its way out.
-      if (task.cut !== undefined) return Effect.never
+    if (this.isInside(fiber, task as AnyTask)) {
       return Effect.die(new Error(`TaskGroup: task ${task.label} waits for its own end, which would never come`))
     }
-    return this.suspendIn(fiber, () => `task ${task.label} of group ${this.name ?? "without a name"}`, subscribe)
+    return suspendIn(this, fiber, () => `task ${task.label} of group ${this.name ?? "without a name"}`, subscribe)
   }
 
   private readonly whenIdle: Effect.Effect<void> = Effect.withFiber((fiber) =>
     this.busy()
-      ? this.suspendIn<void>(fiber, () => `the tasks of group ${this.name ?? "without a name"}`, (wake) => {
+      ? suspendIn<void>(this, fiber, () => `the tasks of group ${this.name ?? "without a name"}`, (wake) => {
         this.idleWaiters.add(wake)
+        // It may have become idle between the look that found it busy and this.
+        if (!this.busy()) wake()
         return () => this.idleWaiters.delete(wake)
       })
       : Effect.void
@@ -459,9 +488,9 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     const refused = this.refuseInside(fiber, "TaskGroup.join")
     if (refused !== undefined) return refused
     return Effect.andThen(this.whenIdle, (): Effect.Effect<void, E> => {
-      this.joined = true
+      this.unseen.clear()
       if (this.group.onFailure === "isolate" || this.failures.length === 0) return Effect.void
-      return this.failWith(this.group.onFailure === "collect" ? this.allCauses(this.failures) : GatherResult.firstError(this.failures[0]!.cause))
+      return this.failWith(this.group.onFailure === "collect" ? Cause.fromReasons(failuresOf(this.failures)) : GatherResult.firstError(this.failures[0]!.cause))
     })
   })
 
@@ -476,35 +505,41 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   readonly next: Effect.Effect<Option.Option<Outcome.Outcome<unknown, E>>> = Effect.withFiber((fiber) => {
     if (!this.group.keep) return Effect.die(check.mustBe("TaskGroup.next", "outcomes", `"keep"`, "drop"))
-    const inside = this.member(lineage.current(fiber)) !== undefined
-    const take = (): Option.Option<Outcome.Outcome<unknown, E>> | undefined => {
-      if (this.read < this.order.length) return Option.some(this.order[this.read++]!)
-      return this.unsettled() <= this.membersInNext ? Option.none() : undefined
+    const self = this.member(lineage.current(fiber))
+    if (this.read < this.order.length) {
+      const outcome = this.order[this.read++]!
+      this.saw(outcome)
+      return Effect.succeed(Option.some(outcome))
     }
-    if (inside) this.membersInNext++
-    const found = take()
-    const leave = (): void => {
-      if (inside) this.membersInNext--
-    }
-    if (found !== undefined) {
-      leave()
-      return Effect.succeed(found)
-    }
-    if (inside) for (const wake of [...this.nextWaiters]) wake()
-    return this.suspendIn(fiber, () => `the next outcome of group ${this.name ?? "without a name"}`, (wake) => {
+    if (this.nothingLeft(self)) return Effect.succeed(Option.none())
+    // It is taken only when the caller goes on, which may be later than it is there: a caller that was interrupted meanwhile has taken nothing.
+    return Effect.flatMap(this.nextChange(fiber, self), () => this.next)
+  })
+
+  /** Waits until `next` has an answer for this caller. */
+  private nextChange(fiber: Fiber.Fiber<unknown, unknown>, self: AnyTask | undefined): Effect.Effect<void> {
+    return suspendIn<void>(this, fiber, () => `the next outcome of group ${this.name ?? "without a name"}`, (wake) => {
+      if (self !== undefined && self.inNext++ === 0) this.membersInNext++
+      const leave = (): void => {
+        if (this.nextWaiters.delete(look) && self !== undefined && --self.inNext === 0) this.membersInNext--
+      }
       const look = (): void => {
-        const found = take()
-        if (found === undefined) return
-        this.nextWaiters.delete(look)
+        if (!this.nextWaiters.has(look) || this.read === this.order.length && !this.nothingLeft(self)) return
         leave()
-        wake(found)
+        wake()
       }
       this.nextWaiters.add(look)
-      return () => {
-        if (this.nextWaiters.delete(look)) leave()
-      }
+      // One more member waits: perhaps nobody is left now for whom the others wait.
+      if (self !== undefined) for (const other of [...this.nextWaiters]) if (other !== look) other()
+      return leave
     })
-  })
+  }
+
+  /** Whether no outcome will come for the caller of `next`, which is `self` if it is a member: members that wait in `next` themselves have none to give. */
+  private nothingLeft(self: AnyTask | undefined): boolean {
+    const waiting = self === undefined ? 0 : this.membersInNext + (self.inNext === 0 ? 1 : 0)
+    return this.unsettled() <= waiting
+  }
 
   /** Tasks that run in a place; a runner that is between two tasks when somebody looks does not count. */
   private executing(): number {

@@ -1,4 +1,5 @@
 /** A spawned task of a group, which is its own handle and its own node in the tree: one object a task. */
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Outcome from "../Outcome.ts"
@@ -46,6 +47,10 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   private waiters: Array<(outcome: Outcome.Outcome<A, E>) => void> | undefined = undefined
   /** How many of this task's fibers wait for members of the group; above 0 the place is lent. */
   lent = 0
+  /** How many of its fibers wait in `next`. */
+  inNext = 0
+  /** Ends the waits of its fibers for the lent place, when it is asked to stop. */
+  places: Set<() => void> | undefined = undefined
 
   constructor(group: GroupPump<any>) {
     super()
@@ -64,9 +69,12 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   }
 
   get await(): Effect.Effect<Outcome.Outcome<A, E>> {
-    return Effect.withFiber((fiber) =>
-      this.outcome !== undefined ? Effect.succeed(this.outcome) : this.group.waitInside(fiber, this, (wake) => this.onOutcome(wake))
-    )
+    return Effect.withFiber((fiber) => {
+      const { group, outcome } = this
+      if (outcome === undefined) return group.waitInside(fiber, this, (wake) => this.onOutcome(wake))
+      group.saw(outcome)
+      return Effect.succeed(outcome)
+    })
   }
 
   get join(): Effect.Effect<A, E | TaskNotCompleted> {
@@ -83,13 +91,18 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   }
 
   cancel(reason?: unknown): Effect.Effect<Outcome.Outcome<A, E>> {
-    return Effect.suspend(() => {
-      this.group.cancelTask(this, { reason: { _tag: "Requested", value: reason } })
-      return this.await
+    return Effect.withFiber((fiber) => {
+      const why: Outcome.Reason = { _tag: "Requested", value: reason }
+      const inside = this.outcome === undefined && this.group.isInside(fiber, this)
+      this.group.cancelTask(this, { reason: why })
+      // A task cannot wait for its own end. Not `Effect.never`: where it cannot be interrupted, that would be the end of it.
+      return inside ? Effect.failCause(Cause.annotate(Cause.interrupt(fiber.id), Outcome.annotations(why))) : this.await
     })
   }
 
   private onOutcome(wake: (outcome: Outcome.Outcome<A, E>) => void): () => void {
+    // It may have ended between the look that found it running and this.
+    if (this.outcome !== undefined) wake(this.outcome)
     const waiters = this.waiters ??= []
     waiters.push(wake)
     return () => {
@@ -103,6 +116,7 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
     this.onStart = undefined
     this.waiters = undefined
     onStart?.()
+    if (waiters !== undefined) this.group.saw(outcome)
     if (waiters !== undefined) for (const waiter of waiters) waiter(outcome)
   }
 

@@ -83,9 +83,9 @@ export const leave = (ticket: Ticket): void => {
   }
   if (ticket.held !== undefined) unlinkGraph(ticket)
   if (ticket.candidateOf !== undefined) dropCandidate(ticket)
-  if (ticket.wait !== undefined) {
-    ticket.observer!.onResume(ticket.fiber, ticket.wait)
-    ticket.wait = undefined
+  if (ticket.endWait !== undefined) {
+    ticket.endWait()
+    ticket.endWait = undefined
   }
 }
 
@@ -157,7 +157,7 @@ export const startAge = (ticket: Ticket): void => {
   const timers = timersOf(ticket.fiber)
   ticket.expires = timers.now() + core.maxWait
   let ages = core.ages.get(timers)
-  if (ages === undefined) core.ages.set(timers, ages = { timers, entry: undefined, tickets: new Set() })
+  if (ages === undefined) core.ages.set(timers, (ages = { timers, entry: undefined, tickets: new Set() }))
   ticket.ages = ages
   ages.tickets.add(ticket)
   const current = ages

@@ -22,7 +22,7 @@ export const isAwaited = (fiber: AnyFiber): boolean => {
 }
 
 /** Calls `f` whenever another observer is added. Gives the function that ends the watch. */
-export const onAwaited = (fiber: AnyFiber, f: () => void): () => void => intercept(fiber, "addObserver", "after", f)
+export const onAwaited = (fiber: AnyFiber, f: () => void): (() => void) => intercept(fiber, "addObserver", "after", f)
 
 /** Calls `f` just before `fiber` goes on, perhaps twice (the runtime calls `evaluate` again to enter an async scope). `undefined` where that cannot be seen. */
 export const onResumed = (fiber: AnyFiber, f: () => void): (() => void) | undefined =>
@@ -31,11 +31,11 @@ export const onResumed = (fiber: AnyFiber, f: () => void): (() => void) | undefi
 /** Watchers of one method of one fiber. The method is an own property of the fiber only while there are any. */
 const intercepted = { addObserver: new WeakMap<object, Set<() => void>>(), evaluate: new WeakMap<object, Set<() => void>>() }
 
-const intercept = (fiber: AnyFiber, method: "addObserver" | "evaluate", when: "before" | "after", f: () => void): () => void => {
+const intercept = (fiber: AnyFiber, method: "addObserver" | "evaluate", when: "before" | "after", f: () => void): (() => void) => {
   const byFiber = intercepted[method]
   let watchers = byFiber.get(fiber)
   if (watchers === undefined) {
-    byFiber.set(fiber, watchers = new Set())
+    byFiber.set(fiber, (watchers = new Set()))
     const all = watchers
     const original = (fiber as unknown as Record<string, Method>)[method]!
     Object.defineProperty(fiber, method, {

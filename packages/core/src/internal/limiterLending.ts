@@ -80,7 +80,7 @@ const recheck = (ticket: Ticket): void => {
 }
 
 /** Lends a free seat to the next candidate that may have it. */
-export const lendNext = (seat: Ticket): void => {
+const lendNext = (seat: Ticket): void => {
   const { nest } = seat
   if (nest === undefined || nest.borrower !== undefined || seat.ended) return
   if (seat.waits > 0) {
@@ -186,4 +186,3 @@ export const rehome = (seat: Ticket): void => {
     if (next.waits > 0) lendNext(next)
   }
 }
-

@@ -1,7 +1,7 @@
 /** Runs an effect while it holds permits: one frame on the fiber's stack that is there before anything is taken. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { type AnyFiber, Current, type Wait } from "./lineage.ts"
+import { type AnyFiber, Current, noteWait, type Wait } from "./lineage.ts"
 import { release, request } from "./limiterRequest.ts"
 import { type LimiterCore, Ticket } from "./limiterState.ts"
 import { limiterText } from "./waitGraph.ts"
@@ -44,7 +44,10 @@ export const withPermits = <A, E, R>(
     const ticket = new PermitTicket(core, fiber, weight, level, name, effect)
     // The handler gives no effect, so it runs in the very step in which the frame is left. The third argument (`interruptible`) must stay away: an interrupted
     // fiber that is interruptible skips such a frame.
-    return Effect.onExitPrimitive(Effect.suspend(() => start(ticket)), () => end(ticket))
+    return Effect.onExitPrimitive(
+      Effect.suspend(() => start(ticket)),
+      () => end(ticket)
+    )
   }) as Effect.Effect<A, E, R>
 
 const start = (ticket: PermitTicket): AnyEffect => {
@@ -53,7 +56,8 @@ const start = (ticket: PermitTicket): AnyEffect => {
   return Effect.callback<unknown, unknown, unknown>((resume) => {
     // The fiber may have yielded before it came here, and been served in the meantime.
     if (ticket.state !== "waiting") return resume(proceed(ticket))
-    if (ticket.observer !== undefined) ticket.observer.onWait(ticket.fiber, ticket.wait = waitOf(ticket))
+    // What it waits for is described only when somebody looks: a dump, or the simulator.
+    if (ticket.parent !== undefined) ticket.endWait = noteWait(ticket.fiber, ticket.parent, () => waitOf(ticket))
     // No finalizer here: the frame takes an interrupted waiter out of the line.
     ticket.onSettled = () => resume(proceed(ticket))
   })

@@ -50,7 +50,7 @@ const refuse = (ticket: Ticket, error: unknown): void => {
   ticket.error = error
 }
 
-export const impossible = (core: LimiterCore, where: string, weight: unknown): RangeError =>
+const impossible = (core: LimiterCore, where: string, weight: unknown): RangeError =>
   mustBe(where, "permits", `a whole number from 1 to ${core.permits}, the size of the limiter`, weight)
 
 /** Gives up whatever the ticket is: leaves the line, or gives the permits back. Again and again does nothing. */

@@ -17,7 +17,7 @@
  * `counted`. Ownership moves when a permit is released, not when its next owner wakes: nobody can slip in between.
  */
 import type * as Effect from "effect/Effect"
-import type { AnyFiber, Node, PermitNode, Wait, WaitObserver } from "./lineage.ts"
+import type { AnyFiber, Node, PermitNode, WaitObserver } from "./lineage.ts"
 import type { Entry, Timers } from "./timers.ts"
 
 export type State = "idle" | "waiting" | "granted" | "refused" | "released"
@@ -134,7 +134,7 @@ export class LimiterCore {
 class Rare {
   error: unknown = undefined
   isAbandoned = false
-  wait: Wait | undefined = undefined
+  endWait: (() => void) | undefined = undefined
   seat: Ticket | undefined = undefined
   borrowed = 0
   extra = false
@@ -205,7 +205,7 @@ export abstract class Ticket implements PermitNode {
     return (this.rare ?? nothing).error
   }
   set error(value: unknown) {
-    (this.rare ??= new Rare()).error = value
+    ;(this.rare ??= new Rare()).error = value
   }
 
   /** Its work did not end when it was told to. */
@@ -213,15 +213,15 @@ export abstract class Ticket implements PermitNode {
     return (this.rare ?? nothing).isAbandoned
   }
   set isAbandoned(value: boolean) {
-    (this.rare ??= new Rare()).isAbandoned = value
+    ;(this.rare ??= new Rare()).isAbandoned = value
   }
 
-  /** What the lineage's observer was told. */
-  get wait(): Wait | undefined {
-    return (this.rare ?? nothing).wait
+  /** Takes back what was noted of its wait for `dump` and the simulator. */
+  get endWait(): (() => void) | undefined {
+    return (this.rare ?? nothing).endWait
   }
-  set wait(value: Wait | undefined) {
-    (this.rare ??= new Rare()).wait = value
+  set endWait(value: (() => void) | undefined) {
+    ;(this.rare ??= new Rare()).endWait = value
   }
 
   /** The seat it borrows from; or, with `extra`, the seat of the same fiber that it makes larger. */
@@ -229,21 +229,21 @@ export abstract class Ticket implements PermitNode {
     return (this.rare ?? nothing).seat
   }
   set seat(value: Ticket | undefined) {
-    (this.rare ??= new Rare()).seat = value
+    ;(this.rare ??= new Rare()).seat = value
   }
 
   get borrowed(): number {
     return (this.rare ?? nothing).borrowed
   }
   set borrowed(value: number) {
-    (this.rare ??= new Rare()).borrowed = value
+    ;(this.rare ??= new Rare()).borrowed = value
   }
 
   get extra(): boolean {
     return (this.rare ?? nothing).extra
   }
   set extra(value: boolean) {
-    (this.rare ??= new Rare()).extra = value
+    ;(this.rare ??= new Rare()).extra = value
   }
 
   /** The seat it could use while it stands in a line. */
@@ -251,21 +251,21 @@ export abstract class Ticket implements PermitNode {
     return (this.rare ?? nothing).candidateOf
   }
   set candidateOf(value: Ticket | undefined) {
-    (this.rare ??= new Rare()).candidateOf = value
+    ;(this.rare ??= new Rare()).candidateOf = value
   }
 
   get unwatch(): (() => void) | undefined {
     return (this.rare ?? nothing).unwatch
   }
   set unwatch(value: (() => void) | undefined) {
-    (this.rare ??= new Rare()).unwatch = value
+    ;(this.rare ??= new Rare()).unwatch = value
   }
 
   get nest(): Nest | undefined {
     return (this.rare ?? nothing).nest
   }
   set nest(value: Nest | undefined) {
-    (this.rare ??= new Rare()).nest = value
+    ;(this.rare ??= new Rare()).nest = value
   }
 
   /** Seats of all limiters at or above it, while it waits. */
@@ -273,21 +273,21 @@ export abstract class Ticket implements PermitNode {
     return (this.rare ?? nothing).held
   }
   set held(value: ReadonlyArray<Ticket> | undefined) {
-    (this.rare ??= new Rare()).held = value
+    ;(this.rare ??= new Rare()).held = value
   }
 
   get ages(): Ages | undefined {
     return (this.rare ?? nothing).ages
   }
   set ages(value: Ages | undefined) {
-    (this.rare ??= new Rare()).ages = value
+    ;(this.rare ??= new Rare()).ages = value
   }
 
   get expires(): number {
     return (this.rare ?? nothing).expires
   }
   set expires(value: number) {
-    (this.rare ??= new Rare()).expires = value
+    ;(this.rare ??= new Rare()).expires = value
   }
 
   onWaits(waiting: boolean): void {
@@ -314,14 +314,14 @@ export const whereOf = (ticket: Ticket): string =>
   ticket.ownFiber ? (ticket.weight === 1 ? "Limiter.withPermit" : "Limiter.withPermits") : "Limiter.request"
 
 export const nestOf = (seat: Ticket): Nest =>
-  seat.nest ??= {
+  (seat.nest ??= {
     borrower: undefined,
     counted: false,
     unwatch: undefined,
     candidates: new Set(),
     awaited: new Set(),
     below: new Set()
-  }
+  })
 
 /** The seats at or above `node` that are still held, nearest first. */
 export const seatsAbove = (node: Node | undefined): ReadonlyArray<Ticket> | undefined => {

@@ -55,6 +55,8 @@ export interface CallNode extends Base {
   readonly name: string | undefined
   readonly onProgress: ((progress: Progress) => void) | undefined
   readonly dump: () => Dump
+  /** Why the code of the call that is no task (the body of a group) was asked to stop. */
+  reason?: Reason | undefined
 }
 
 /** One task of a call. `reason` is why it was asked to stop, and is what work inside it reads; `at` is its own time limit. */
@@ -71,6 +73,8 @@ export interface TaskNode extends Base, Limited {
 
 export interface DeadlineNode extends Base, Limited {
   readonly kind: "deadline"
+  /** Why the work inside was asked to stop. */
+  reason?: Reason | undefined
 }
 
 /** A held permit (or several) of a limiter: one seat that may be lent to one descendant at a time. */
@@ -136,7 +140,9 @@ export const deadlineOf = (node: Node | undefined): number => {
 
 /** Why the work at `node` was asked to stop from outside, as far as our own owners know. */
 export const reasonOf = (node: Node | undefined): Reason | undefined => {
-  for (let n = node; n !== undefined; n = n.parent) if (n.kind === "task" && n.reason !== undefined) return n.reason
+  for (let n = node; n !== undefined; n = n.parent) {
+    if ((n.kind === "task" || n.kind === "call" || n.kind === "deadline") && n.reason !== undefined) return n.reason
+  }
   return undefined
 }
 

@@ -58,7 +58,7 @@ export class Runner<A, E> {
     if (!this.entered) {
       this.entered = true
       this.fiber = Fiber.getCurrent()!
-      if (this.whole) return true
+      if (this.whole) return this.task!.cut === undefined
     }
     if (this.whole || this.spent || !this.hasPlace || this.held !== undefined) return false
     const task = this.pump.take(this)
@@ -78,10 +78,7 @@ export class Runner<A, E> {
 
   body(): Effect.Effect<A, E> {
     const task = this.task!
-    if (this.whole) {
-      this.measureDepth()
-      return this.pump.attemptOf(this, task)
-    }
+    if (this.whole) return this.pump.attemptOf(this, task)
     const failed = task.undecided
     if (failed !== undefined) {
       task.undecided = undefined
@@ -116,6 +113,8 @@ export class Runner<A, E> {
   /** Takes a task that gets this runner's whole fiber. */
   adopt(task: Task<A, E>): void {
     this.whole = true
+    // The loop is all that is under the task.
+    this.base = 1
     this.task = task
     task.runner = this
     this.start(task)
@@ -129,7 +128,7 @@ export class Runner<A, E> {
       task.started = this.ended >= 0 && this.ended === task.queued ? this.ended : this.pump.instant >= 0 ? this.pump.instant : this.pump.micros()
       this.pump.instant = -1
     }
-    if (!this.pump.hasTaskLimits && task.timeout === 0 && this.limitAt === 0) return
+    if (!this.pump.hasTaskLimits && task.timeout < 0 && this.limitAt === 0) return
     const taskLimit = this.pump.taskLimit(task)
     const at = settings.attemptTimeout < Infinity ? Math.min(taskLimit, this.pump.now() + settings.attemptTimeout) : taskLimit
     ;(task.node ?? this.node).at = at
@@ -151,9 +150,12 @@ export class Runner<A, E> {
   moveLimit(at: number): void {
     const { task } = this
     if (task === undefined || task.cut !== undefined) return
-    ;(task.node ?? this.node).at = at
-    task.timeout = at - this.pump.instantOf(task.started)
-    this.limit(at)
+    const taskLimit = this.pump.taskLimit(task)
+    // An attempt's limit is inside the task's, which still binds it.
+    const moved = this.limitAt < taskLimit ? Math.min(at, taskLimit) : at
+    if (this.limitAt >= taskLimit) task.timeout = at - this.pump.instantOf(task.started)
+    ;(task.node ?? this.node).at = moved
+    this.limit(moved)
   }
 
   private onLimit(): void {
@@ -190,6 +192,12 @@ export class Runner<A, E> {
     node.reason = cut.reason
     this.spent = true
     this.clearStop()
+    if (!this.entered) {
+      // Its fiber has been made and has not made its first step: it will not.
+      task.started = -1
+      task.attempts = 0
+      return
+    }
     // A task whose code has ended keeps its value or failure; the children that it waits for are being interrupted, and have the grace for it like all cleanup.
     if (!this.isOver()) fiberState.interrupt(this.fiber!, pump.owner.id, this.base, Outcome.annotations(cut.reason))
     pump.onCut(task)
@@ -207,12 +215,12 @@ export class Runner<A, E> {
 
   /** Whether the running task's own code has ended, so that only its children are waited for. */
   private isOver(): boolean {
-    return this.held !== undefined || this.entered && fiberState.hasLeft(this.fiber!, this.loop)
+    return this.held !== undefined || fiberState.hasLeft(this.fiber!, this.loop)
   }
 
   private stopAt(at: number, then: () => void): void {
     this.clearStop()
-    this.stopEntry = this.pump.timers.add(at, then)
+    this.pump.timers.move(this.stopEntry = this.pump.timers.add(Infinity, then), at)
   }
 
   private clearStop(): void {

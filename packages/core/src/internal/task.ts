@@ -52,8 +52,8 @@ export class Task<A, E> {
   /** The context to run in, where it is not the pump's. */
   context: Context.Context<never> | undefined = undefined
   node: TaskNode | undefined = undefined
-  /** Its own limit in milliseconds; 0 for none. */
-  timeout = 0
+  /** Its own limit in milliseconds, which stands in the place of the pump's `taskTimeout`; -1 for none. */
+  timeout = -1
   /** When it was handed over and when it started, in microseconds since the pump was made: small integers, which need no object of their own. -1: not yet. */
   queued = -1
   started = -1
@@ -74,6 +74,7 @@ export class Task<A, E> {
   reset(index: number, work: unknown): this {
     this.index = index
     this.work = work
+    this.timeout = -1
     this.queued = -1
     this.started = -1
     this.attempts = 0

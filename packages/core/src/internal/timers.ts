@@ -26,6 +26,8 @@ export const slack = 0.0005
 
 export interface Entry {
   at: number
+  /** Which of several that are due at the same instant fires first: the one that was set first. */
+  order: number
   readonly fire: () => void
   /** Position in the heap, -1 when not in it. */
   position: number
@@ -38,6 +40,8 @@ export class Timers {
   private readonly heap: Array<Entry> = []
   private sleeper: Fiber.Fiber<void> | undefined
   private wakesAt = Infinity
+  private set = 0
+  private armed = 0
 
   constructor(clock: Clock.Clock, scheduler: Scheduler.Scheduler) {
     this.clock = clock
@@ -45,9 +49,14 @@ export class Timers {
     this.context = Context.make(Clock.Clock, clock).pipe(Context.add(Scheduler.Scheduler, scheduler)) as Context.Context<never>
   }
 
-  /** Calls `fire` at `at` (milliseconds on the clock's timeline), never before and never inside this call. */
+  /**
+   * Calls `fire` at `at` (milliseconds on the clock's timeline), never before and never inside this call.
+   *
+   * To set an alarm starts a fiber, and a scheduler may let anything happen at a fiber's first step. Whoever may lose the entry to that keeps it first and sets it then:
+   * `entry = add(Infinity, fire)`, `move(entry, at)`.
+   */
   add(at: number, fire: () => void): Entry {
-    const entry: Entry = { at, fire, position: -1 }
+    const entry: Entry = { at, order: 0, fire, position: -1 }
     if (at < Infinity) this.insert(entry)
     return entry
   }
@@ -68,6 +77,7 @@ export class Timers {
   }
 
   private insert(entry: Entry): void {
+    entry.order = this.set++
     entry.position = this.heap.length
     this.heap.push(entry)
     this.up(entry)
@@ -101,10 +111,14 @@ export class Timers {
     previous?.interruptUnsafe()
     const at = this.heap[0]!.at
     this.wakesAt = at
+    const mine = ++this.armed
     const sleeper: Fiber.Fiber<void> = Effect.runForkWith(this.context)(
       Effect.suspend(() => Effect.andThen(this.clock.sleep(Duration.millis(Math.max(0, at - this.now()))), twoDrains))
     )
+    // Entries may have come and gone in its first step.
+    if (mine !== this.armed) return sleeper.interruptUnsafe()
     this.sleeper = sleeper
+    this.settle()
     sleeper.addObserver(() => {
       if (this.sleeper !== sleeper) return
       this.sleeper = undefined
@@ -123,7 +137,17 @@ export class Timers {
       due.push(entry)
     }
     if (this.heap.length > 0 && this.heap[0]!.at < this.wakesAt) this.arm()
-    for (const entry of due) if (entry.position < 0 && entry.at <= now) entry.fire()
+    // What fires is ours and does not throw. If it does, that is a bug which must be loud, and which the others that are due must not pay for.
+    let bug: { readonly error: unknown } | undefined
+    for (const entry of due) {
+      if (entry.position >= 0 || entry.at > now) continue
+      try {
+        entry.fire()
+      } catch (error) {
+        bug ??= { error }
+      }
+    }
+    if (bug !== undefined) throw bug.error
   }
 
   private up(entry: Entry): void {
@@ -132,7 +156,7 @@ export class Timers {
     while (i > 0) {
       const p = (i - 1) >> 1
       const parent = heap[p]!
-      if (parent.at <= entry.at) break
+      if (isBefore(parent, entry)) break
       heap[i] = parent
       parent.position = i
       i = p
@@ -147,9 +171,9 @@ export class Timers {
     for (;;) {
       let c = 2 * i + 1
       if (c >= heap.length) break
-      if (c + 1 < heap.length && heap[c + 1]!.at < heap[c]!.at) c++
+      if (c + 1 < heap.length && isBefore(heap[c + 1]!, heap[c]!)) c++
       const child = heap[c]!
-      if (child.at >= entry.at) break
+      if (isBefore(entry, child)) break
       heap[i] = child
       child.position = i
       i = c
@@ -158,6 +182,8 @@ export class Timers {
     entry.position = i
   }
 }
+
+const isBefore = (a: Entry, b: Entry): boolean => a.at < b.at || a.at === b.at && a.order < b.order
 
 const twoDrains = Effect.andThen(Effect.yieldNowWith(afterOrdinaryWork), Effect.yieldNowWith(afterOrdinaryWork))
 

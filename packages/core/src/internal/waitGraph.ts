@@ -72,7 +72,7 @@ const permitsOf = (seat: Ticket): number => seat.size - seat.borrowed + countedL
 /** What a waiting ticket has already: it waits for the rest. */
 const partOf = (ticket: Ticket): number => ticket.own + countedLoan(ticket)
 
-const countedLoan = (ticket: Ticket): number => ticket.borrowed > 0 && ticket.seat?.nest?.counted === true ? ticket.borrowed : 0
+const countedLoan = (ticket: Ticket): number => (ticket.borrowed > 0 && ticket.seat?.nest?.counted === true ? ticket.borrowed : 0)
 
 const reduce = (start: LimiterCore): Stuck => {
   const cores = new Set([start])
@@ -158,7 +158,11 @@ interface Link {
   readonly before: Link | undefined
 }
 
-const pathBack = (from: Ticket, held: ReadonlyArray<Ticket>, stuck: Stuck): { readonly links: ReadonlyArray<Link>; readonly own: Ticket } => {
+const pathBack = (
+  from: Ticket,
+  held: ReadonlyArray<Ticket>,
+  stuck: Stuck
+): { readonly links: ReadonlyArray<Link>; readonly own: Ticket } => {
   const seen = new Set<LimiterCore>()
   const open: Array<readonly [core: LimiterCore, before: Link | undefined]> = [[from.core, undefined]]
   // The array grows while it is walked: breadth first, each limiter once.
