@@ -20,6 +20,7 @@ interface RuntimeFiber {
   readonly interruptible?: boolean
   readonly _stack?: ReadonlyArray<unknown>
   readonly _children?: ReadonlySet<unknown> | undefined
+  readonly _running?: boolean
   _interruptedCause?: Cause.Cause<never> | undefined
 }
 
@@ -28,21 +29,30 @@ interface RuntimeFiber {
  */
 export const interrupt = (fiber: AnyFiber, by: number, base: number, annotations?: Context.Context<never>): void => {
   const runtime = fiber as unknown as RuntimeFiber
-  if (runtime.interruptible === false && Array.isArray(runtime._stack) && "_interruptedCause" in runtime) hideAtTheEnd(runtime, base)
+  const known = Array.isArray(runtime._stack) && "_interruptedCause" in runtime
+  const bottom = base === 0 ? undefined : runtime._stack?.[0]
+  if (known && runtime.interruptible === false) hideAtTheEnd(runtime, base, bottom)
   fiber.interruptUnsafe(by, annotations)
+  // Its cleanup may still fail, and its children be waited for after that: the wait must not put the interruption in the place of the failure.
+  if (known && runtime._running === false && fiber.pollUnsafe() === undefined) hideAtTheEnd(runtime, base, bottom)
 }
 
-const hideAtTheEnd = (fiber: RuntimeFiber, base: number): void => {
+/** `bottom` is the frame that lies under everything as long as the task lasts, where there is one. */
+const hideAtTheEnd = (fiber: RuntimeFiber, base: number, bottom: unknown): void => {
   // Asked twice: the first accessor still stands.
   if (Object.getOwnPropertyDescriptor(fiber, "_interruptedCause")?.get !== undefined) return
   let pending = fiber._interruptedCause
   // Once the task has ended the interruption stays hidden: the runtime may still wait for the task's children, on a stack of its own, before it ends the fiber.
   let over = false
+  // Interrupted once more after that, by a stranger: then it is interrupted like any other fiber.
+  let again = false
+  const ended = (): boolean => fiber._stack!.length <= base || bottom !== undefined && fiber._stack![0] !== bottom
   Object.defineProperty(fiber, "_interruptedCause", {
     configurable: true,
     enumerable: true,
-    get: () => (over ||= fiber._stack!.length <= base) ? undefined : pending,
+    get: () => (over ||= ended()) && !again ? undefined : pending,
     set: (cause: Cause.Cause<never> | undefined) => {
+      again = over
       pending = cause
     }
   })

@@ -6,18 +6,21 @@ import type { GroupTask } from "./groupTask.ts"
 import * as lineage from "./lineage.ts"
 
 /**
- * Suspends `fiber` until `subscribe` wakes it. If it belongs to a task of the group, the task's place is lent meanwhile and taken back before it resumes; when the wait is interrupted too,
+ * Suspends `fiber` until `subscribe` wakes it, unless `ready` has the answer already: asked in the very step that subscribes, for between two steps anything may happen. If it belongs to a task of the group, the task's place is lent meanwhile and taken back before it resumes; when the wait is interrupted too,
  * unless the task itself is being stopped: its end must not wait for a place.
  */
 export const suspendIn = <X>(
   group: GroupPump<any>,
   fiber: Fiber.Fiber<unknown, unknown>,
   what: () => string,
+  ready: () => X | undefined,
   subscribe: (wake: (value: X) => void) => () => void
 ): Effect.Effect<X> => {
   const node = lineage.current(fiber)
   const self = group.member(node)
   return Effect.callback<X>((resume) => {
+    const answer = ready()
+    if (answer !== undefined) return resume(Effect.succeed(answer))
     const endWait = lineage.enterWait(fiber, node, () => ({ what: what(), holders: () => group.fibers() }))
     if (self === undefined) {
       const unsubscribe = subscribe((value) => {

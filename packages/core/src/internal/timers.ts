@@ -108,14 +108,15 @@ export class Timers {
   private arm(): void {
     const previous = this.sleeper
     this.sleeper = undefined
-    previous?.interruptUnsafe()
     const at = this.heap[0]!.at
     this.wakesAt = at
+    // Both fibers take steps here, and in a step entries may come and go: then whoever armed last counts.
     const mine = ++this.armed
+    previous?.interruptUnsafe()
+    if (mine !== this.armed) return
     const sleeper: Fiber.Fiber<void> = Effect.runForkWith(this.context)(
       Effect.suspend(() => Effect.andThen(this.clock.sleep(Duration.millis(Math.max(0, at - this.now()))), twoDrains))
     )
-    // Entries may have come and gone in its first step.
     if (mine !== this.armed) return sleeper.interruptUnsafe()
     this.sleeper = sleeper
     this.settle()

@@ -1,0 +1,66 @@
+/** States a law once and shows it for each subject: under thousands of schedules, and with an interruption at every step. */
+import { Simulator } from "@skein/core/testing"
+import type { Effect } from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Provide from "effect/Effect"
+import { describe, it } from "vitest"
+import { seeds, soak, sweepSeeds } from "./seeds.ts"
+import { type Subject, subjects } from "./subject.ts"
+
+/** A law as tests: the title states it, and each subject shows it. */
+export const law = (title: string, over: ReadonlyArray<Subject>, text: (subject: Subject) => Promise<unknown>): void =>
+  describe(title, () => {
+    for (const subject of over) it(subject.name, () => text(subject).then(() => undefined))
+  })
+
+/** A law for every entry point. */
+export const lawForAll = (title: string, text: (subject: Subject) => Promise<unknown>): void => law(title, subjects, text)
+
+/** What log lines there are is not printed: a thousand schedules would print them a thousand times. */
+export const quiet = <A, E>(effect: Effect<A, E>): Effect<A, E> => Provide.provideService(effect, Logger.CurrentLoggers, new Set())
+
+export interface Case {
+  /** Makes the program anew for each run, with its state. */
+  readonly program: () => Effect<unknown, unknown>
+  /** Throws if what the run left is against the law. */
+  readonly after: (run: Simulator.Run<unknown, unknown>) => void
+  /** At each step. */
+  readonly invariant?: (() => void) | undefined
+  /** Says which case a run was, where more than one must be met. */
+  readonly label?: (() => string) | undefined
+  readonly reach?: ReadonlyArray<string> | undefined
+  /** How many schedules, if not as many as usual. */
+  readonly seeds?: number | undefined
+}
+
+/** Runs a program under many schedules; none may leave a fiber or a timer behind. */
+export const underEverySchedule = ({ after, invariant, label, program, reach, seeds: count = seeds }: Case): Promise<Simulator.Exploration> =>
+  Simulator.check(() => quiet(program()), { seeds: count, after, invariant, label, reach })
+
+/**
+ * Interrupts a program at each of its steps, its children too, before and during the step. None of these runs may hang, or leave a fiber or a timer behind, and each must be right
+ * in the end. A sweep that hit nobody is an error.
+ */
+export const interruptAtEveryStep = async (
+  { after, invariant, program }: Case,
+  options: { readonly target?: "main" | "children" | "all" | undefined; readonly seeds?: number | undefined } = {}
+): Promise<Simulator.Sweep> => {
+  const swept = await Simulator.sweep(() => quiet(program()), {
+    seeds: options.seeds ?? sweepSeeds,
+    target: options.target,
+    defects: "ignore",
+    maxRuns: soak ? 100_000 : 1_500,
+    after,
+    invariant
+  })
+  if (swept.interrupted.main + swept.interrupted.children < swept.steps / swept.every / 2) {
+    throw new Error(`the sweep of ${swept.steps} steps interrupted hardly anybody: ${JSON.stringify(swept.interrupted)}`)
+  }
+  return swept
+}
+
+/** Both of them. */
+export const everywhere = async (text: Case): Promise<void> => {
+  await underEverySchedule(text)
+  await interruptAtEveryStep(text)
+}
