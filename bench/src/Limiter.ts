@@ -2,8 +2,8 @@
  * Measures a `Limiter` with many fibers waiting for it, against the same fibers without any bound, a naive limiter of some 15 lines, and Effect's `Semaphore` and
  * `PartitionedSemaphore`.
  *
- * Each fiber asks for one of 16 permits, suspends once while it holds it, and gives it back. All fibers are started before the first of them is done, so all but 16 wait at once. Effect's semaphores
- * look at every waiter on each release, which makes them quadratic: they are measured as far as that ends within seconds.
+ * Each fiber asks for one of 16 permits, suspends once while it holds it, and gives it back. All fibers are started before the first of them is done, so all but 16 wait at once. Effect's
+ * `Semaphore` looks at every waiter on each release, which makes it quadratic: it is measured as far as that ends within seconds. `PartitionedSemaphore` has one partition here.
  */
 import * as Limiter from "@skein/core/Limiter"
 import * as Effect from "effect/Effect"
@@ -88,6 +88,20 @@ const comparison = (full: number): Comparison<Answer> => {
     ),
     subject("naive limiter", n, Effect.sync(naive))
   ]
+  if (full <= 100_000) {
+    all.push(
+      subject(
+        "PartitionedSemaphore",
+        n,
+        Effect.map(
+          PartitionedSemaphore.make<string>({ permits }),
+          (semaphore): Bound =>
+            (task) =>
+              semaphore.withPermit("one")(task)
+        )
+      )
+    )
+  }
   if (full <= 10_000) {
     all.push(
       subject(
@@ -98,18 +112,6 @@ const comparison = (full: number): Comparison<Answer> => {
           (semaphore): Bound =>
             (task) =>
               semaphore.withPermit(task)
-        )
-      )
-    )
-    all.push(
-      subject(
-        "PartitionedSemaphore",
-        n,
-        Effect.map(
-          PartitionedSemaphore.make<string>({ permits }),
-          (semaphore): Bound =>
-            (task) =>
-              semaphore.withPermit("one")(task)
         )
       )
     )

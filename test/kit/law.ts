@@ -4,8 +4,8 @@ import type { Effect } from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Provide from "effect/Effect"
 import { describe, it } from "vitest"
-import { seeds, soak, sweepSeeds } from "./seeds.ts"
-import { type Subject, subjects } from "./subject.ts"
+import { seeds, sweepRuns, sweepSeeds } from "./seeds.ts"
+import { sharers, type Subject, subjects } from "./subject.ts"
 
 /** A law as tests: the title states it, and each subject shows it. */
 export const law = (title: string, over: ReadonlyArray<Subject>, text: (subject: Subject) => Promise<unknown>): void =>
@@ -29,27 +29,36 @@ export interface Case {
   /** Says which case a run was, where more than one must be met. */
   readonly label?: (() => string) | undefined
   readonly reach?: ReadonlyArray<string> | undefined
-  /** How many schedules, if not as many as usual. */
+  /** How many schedules for each engine, if not as many as usual. */
   readonly seeds?: number | undefined
 }
 
+/** The seeds that are a subject's share: the shares of one engine do not overlap. */
+const shareOf = (subject: Subject | undefined, total: number): { readonly seed: number; readonly seeds: number } => {
+  if (subject === undefined) return { seed: 1, seeds: total }
+  const share = Math.ceil(total / sharers(subject))
+  return { seed: 1 + subjects.indexOf(subject) * share, seeds: share }
+}
+
 /** Runs a program under many schedules; none may leave a fiber or a timer behind. */
-export const underEverySchedule = ({ after, invariant, label, program, reach, seeds: count = seeds }: Case): Promise<Simulator.Exploration> =>
-  Simulator.check(() => quiet(program()), { seeds: count, after, invariant, label, reach })
+export const underEverySchedule = (subject: Subject | undefined, { after, invariant, label, program, reach, seeds: total = seeds }: Case): Promise<Simulator.Exploration> =>
+  Simulator.check(() => quiet(program()), { ...shareOf(subject, total), after, invariant, label, reach })
 
 /**
  * Interrupts a program at each of its steps, its children too, before and during the step. None of these runs may hang, or leave a fiber or a timer behind, and each must be right
  * in the end. A sweep that hit nobody is an error.
  */
 export const interruptAtEveryStep = async (
+  subject: Subject | undefined,
   { after, invariant, program }: Case,
   options: { readonly target?: "main" | "children" | "all" | undefined; readonly seeds?: number | undefined } = {}
 ): Promise<Simulator.Sweep> => {
   const swept = await Simulator.sweep(() => quiet(program()), {
+    seed: 1 + (subject === undefined ? 0 : subjects.indexOf(subject)) * 1_000,
     seeds: options.seeds ?? sweepSeeds,
     target: options.target,
     defects: "ignore",
-    maxRuns: soak ? 100_000 : 1_500,
+    maxRuns: sweepRuns,
     after,
     invariant
   })
@@ -60,7 +69,7 @@ export const interruptAtEveryStep = async (
 }
 
 /** Both of them. */
-export const everywhere = async (text: Case): Promise<void> => {
-  await underEverySchedule(text)
-  await interruptAtEveryStep(text)
+export const everywhere = async (subject: Subject | undefined, text: Case): Promise<void> => {
+  await underEverySchedule(subject, text)
+  await interruptAtEveryStep(subject, text)
 }

@@ -57,7 +57,7 @@ const gatherSubject = (form: Form, onFailure: "isolate" | "interrupt"): Subject 
   flavour: "inline",
   onFailure,
   kind: "gather",
-  run: (works, options, recorder) => {
+  run: (works, options, recorder) => Effect.suspend(() => {
     const effects = works.map((work) => toEffect(work, recorder))
     const all: any = { ...options, onFailure }
     const run: Effect.Effect<any, unknown> = form === "array"
@@ -66,7 +66,7 @@ const gatherSubject = (form: Form, onFailure: "isolate" | "interrupt"): Subject 
       ? parallelGather(Object.fromEntries(works.map(({ name }, i) => [name, effects[i]!])), all)
       : parallelMap(form === "map" ? works : works[Symbol.iterator](), (work: Work) => toEffect(work, recorder), all)
     return answer(run, gatherResult)
-  }
+  })
 })
 
 const groupSubject = (form: "run" | "make", onFailure: "isolate" | "interrupt" | "collect"): Subject => ({
@@ -112,6 +112,9 @@ const inline: ReadonlyArray<Subject> = [
 export const subjects: ReadonlyArray<Subject> = inline
 
 export const gathers: ReadonlyArray<Subject> = subjects.filter(({ kind }) => kind === "gather")
+
+/** How many subjects stand on the same engine: they share the schedules of a law. */
+export const sharers = (subject: Subject): number => subjects.filter(({ flavour, kind }) => kind === subject.kind && flavour === subject.flavour).length
 
 export const withPolicy = (...policies: ReadonlyArray<Subject["onFailure"]>): ReadonlyArray<Subject> =>
   subjects.filter(({ onFailure }) => policies.includes(onFailure))

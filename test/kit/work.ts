@@ -44,16 +44,18 @@ export const toEffect = (work: Work, { mark, note }: Recorder): Effect.Effect<st
   const noted = Effect.suspend(() => {
     note(`${name} starts`)
     return Effect.onExit(
-      uninterruptible === true ? Effect.uninterruptible(body) : body,
+      body,
       (exit) => mark(`${name} ${Exit.hasInterrupts(exit) ? "is asked to stop" : words[ends ?? "value"]}`)
     )
   })
   const clean = mark(`${name} is clean`)
-  return Effect.onExit(noted, () =>
+  const whole = Effect.onExit(noted, () =>
     cleanup === undefined
       ? clean
       : Effect.andThen(
         cleanup.takes === undefined ? Effect.void : wait(cleanup.takes),
         Effect.andThen(clean, end(cleanup.ends, "", cleanupErrorOf(name)))
       ))
+  // The last thing that the task does, so that its value stands whoever asks it to stop.
+  return uninterruptible === true ? Effect.uninterruptible(whole) : whole
 }

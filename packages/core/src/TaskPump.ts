@@ -244,7 +244,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     }
     for (const task of this.ready.drain()) this.giveUp(task, cut)
     this.onStop(cut)
-    if (this.runners.size > 0) {
+    if (this.runners.size > this.abandoned) {
       if (this.slowEntry === undefined) {
         this.slowEntry = this.timers.add(Infinity, () => this.warnSlow([...this.runners]))
         this.timers.move(this.slowEntry, this.now() + slowCleanup)

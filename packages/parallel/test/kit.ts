@@ -89,3 +89,23 @@ export const logged = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<r
     })
     return Effect.map(Effect.provideService(effect, Logger.CurrentLoggers, new Set([logger])), (value) => [value, lines] as const)
   })
+
+/** A signal that counts its listeners. */
+export const countedSignal = (
+  signal: AbortSignal
+): { readonly signal: AbortSignal; readonly listeners: () => number; readonly added: () => number } => {
+  let added = 0
+  let removed = 0
+  const proxy = new Proxy(signal, {
+    get: (target, key) => {
+      const value = Reflect.get(target, key, target) as unknown
+      if (typeof value !== "function") return value
+      return (...args: ReadonlyArray<unknown>) => {
+        if (key === "addEventListener") added++
+        if (key === "removeEventListener") removed++
+        return Reflect.apply(value, target, args) as unknown
+      }
+    }
+  })
+  return { signal: proxy, listeners: () => added - removed, added: () => added }
+}

@@ -69,14 +69,20 @@ describe("Options.retry", () => {
 
   rule("tries only errors that are worth it", () =>
     Effect.gen(function* () {
-      const result = yield* parallelMap(["busy", "broken"], (error) => Effect.fail(error), { retry: { times: 3, while: (error) => error === "busy" } })
+      const result = yield* parallelMap(["busy", "broken"], (error) => Effect.fail(error), {
+        retry: { times: 3, while: (error) => error === "busy" }
+      })
       expect(result.list.map(({ attempts }) => attempts)).toEqual([4, 1])
     })
   )
 
   rule("tries neither a defect nor an interruption again", () =>
     Effect.gen(function* () {
-      const result = yield* parallelMap([Effect.die("bug"), Effect.interrupt, Effect.sync(() => JSON.parse("{") as never)], (task) => task, { retry: { times: 3 } })
+      const result = yield* parallelMap(
+        [Effect.die("bug"), Effect.interrupt, Effect.sync(() => JSON.parse("{") as never)],
+        (task) => task,
+        { retry: { times: 3 } }
+      )
       expect(result.list.map(({ attempts, status }) => `${status} ${attempts}`)).toEqual(["failed 1", "cancelled 1", "failed 1"])
     })
   )
@@ -95,7 +101,10 @@ describe("Options.retry", () => {
       const bySchedule = yield* parallelMap([1], () => Effect.fail("no"), {
         retry: Schedule.recurs(3).pipe(Schedule.addDelay(() => Effect.die("schedule broke")))
       })
-      expect([told(byPredicate), told(bySchedule)]).toEqual([["failed Fail(no)+Die(predicate broke)"], ["failed Fail(no)+Die(schedule broke)"]])
+      expect([told(byPredicate), told(bySchedule)]).toEqual([
+        ["failed Fail(no)+Die(predicate broke)"],
+        ["failed Fail(no)+Die(schedule broke)"]
+      ])
     })
   )
 
@@ -114,7 +123,11 @@ describe("Options.retry", () => {
       const note = (event: string) => Effect.sync(() => void events.push(event))
       const flaky = succeedsAt(2)
       const result = yield* parallelGather(
-        [Effect.andThen(note("first"), flaky), Effect.andThen(note("second"), after(20, "second")), Effect.andThen(note("third"), after(50, "third"))],
+        [
+          Effect.andThen(note("first"), flaky),
+          Effect.andThen(note("second"), after(20, "second")),
+          Effect.andThen(note("third"), after(50, "third"))
+        ],
         { concurrency: 1, retry: Schedule.spaced(10) }
       )
       expect(events).toEqual(["first", "second", "first", "third"])
@@ -145,7 +158,11 @@ describe("Options.retry", () => {
       let attempt = 0
       const task = Effect.suspend(() => (++attempt === 1 ? Effect.fail("no") : Effect.never))
       const result = yield* parallelMap([1], () => task, { taskTimeout: 30, retry: Schedule.spaced(10) })
-      expect([told(result), result.list[0]!.attempts, result.list[0]!.attemptCauses.map(reasons)]).toEqual([["timeout task Interrupt"], 2, ["Fail(no)"]])
+      expect([told(result), result.list[0]!.attempts, result.list[0]!.attemptCauses.map(reasons)]).toEqual([
+        ["timeout task Interrupt"],
+        2,
+        ["Fail(no)"]
+      ])
     })
   )
 
@@ -271,7 +288,11 @@ describe("Options.attemptTimeout", () => {
           Effect.sync(() => void events.push("start")),
           Effect.never
         ),
-        () => Effect.andThen(Effect.sleep(20), Effect.sync(() => void events.push("cleaned up")))
+        () =>
+          Effect.andThen(
+            Effect.sleep(20),
+            Effect.sync(() => void events.push("cleaned up"))
+          )
       )
       yield* parallelMap([1], () => task, { attemptTimeout: 10, retry: { times: 1 } })
       expect(events).toEqual(["start", "cleaned up", "start", "cleaned up"])

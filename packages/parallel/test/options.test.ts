@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { describe, expect, it } from "vitest"
-import { after, failsAfter, logged, Meter, rule, stubborn, told, word } from "./kit.ts"
+import { after, countedSignal, failsAfter, logged, Meter, rule, stubborn, told, word } from "./kit.ts"
 
 // D-B12: an unknown word is refused, and before anything runs.
 describe("Options: wrong values", () => {
@@ -62,7 +62,9 @@ describe("Options: wrong values", () => {
 
   it("refuses an option that it does not know, and says which it knows", () => {
     const options = { concurency: 3 }
-    expect(() => parallelMap([1], () => Effect.void, options as {})).toThrow(/^parallelMap: unknown option "concurency", known are name, concurrency, /)
+    expect(() => parallelMap([1], () => Effect.void, options as {})).toThrow(
+      /^parallelMap: unknown option "concurency", known are name, concurrency, /
+    )
     expect(() => parallelMap([1], () => Effect.void, { retry: { time: 3 } as never })).toThrow(/unknown option "time", known are times, /)
   })
 
@@ -76,7 +78,9 @@ describe("Options: wrong values", () => {
     [7, "7"],
     [{}, "an object"]
   ])("refuses %o in the place of items", (items, got) => {
-    expect(() => parallelMap(items as never, () => Effect.void)).toThrow(new TypeError(`parallelMap: items must be an iterable, got ${got}`))
+    expect(() => parallelMap(items as never, () => Effect.void)).toThrow(
+      new TypeError(`parallelMap: items must be an iterable, got ${got}`)
+    )
   })
 
   it("refuses a mapper that is no function", () => {
@@ -88,7 +92,14 @@ describe("Options: wrong values", () => {
   })
 
   it("takes undefined for an option that was not given", async () => {
-    const options = { concurrency: undefined, timeout: undefined, onFailure: undefined, retry: undefined, stop: undefined, limiter: undefined }
+    const options = {
+      concurrency: undefined,
+      timeout: undefined,
+      onFailure: undefined,
+      retry: undefined,
+      stop: undefined,
+      limiter: undefined
+    }
     expect(await Effect.runPromise(parallelMap([1], Effect.succeed, options))).toMatchObject({ completed: 1 })
   })
 })
@@ -123,7 +134,9 @@ describe("Options.onTimeout", () => {
   // D-B17
   rule("fails with the partial result when the time is over and something is not done", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(parallelMap([1, 2], (n) => (n === 1 ? after(1, n) : Effect.never), { timeout: 10, onTimeout: "fail" }))
+      const error = yield* Effect.flip(
+        parallelMap([1, 2], (n) => (n === 1 ? after(1, n) : Effect.never), { timeout: 10, onTimeout: "fail" })
+      )
       expect(error).toBeInstanceOf(GatherTimeout)
       expect(told(error.result)).toEqual(["completed 1", "timeout call Interrupt"])
       expect(error.message).toBe("1 of 2 tasks had completed when the time was over")
@@ -132,7 +145,12 @@ describe("Options.onTimeout", () => {
 
   rule("fails in the same way for a deadline around the call", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(Deadline.within(parallelMap([1], () => Effect.never, { onTimeout: "fail" }), 10))
+      const error = yield* Effect.flip(
+        Deadline.within(
+          parallelMap([1], () => Effect.never, { onTimeout: "fail" }),
+          10
+        )
+      )
       expect(error._tag).toBe("GatherTimeout")
     })
   )
@@ -229,8 +247,16 @@ describe("Options.stop", () => {
     rule(`keeps the signal's own reason in the outcomes: ${String(reason)}`, () =>
       Effect.gen(function* () {
         const controller = new AbortController()
-        yield* Effect.forkChild(Effect.andThen(Effect.sleep(10), Effect.sync(() => controller.abort(reason))))
-        const result = yield* parallelMap([1, 2, 3], (n) => (n === 1 ? Effect.succeed(n) : Effect.never), { concurrency: 1, stop: controller.signal })
+        yield* Effect.forkChild(
+          Effect.andThen(
+            Effect.sleep(10),
+            Effect.sync(() => controller.abort(reason))
+          )
+        )
+        const result = yield* parallelMap([1, 2, 3], (n) => (n === 1 ? Effect.succeed(n) : Effect.never), {
+          concurrency: 1,
+          stop: controller.signal
+        })
         expect(result.list.map((outcome) => ("reason" in outcome ? outcome.reason : outcome.status))).toEqual([
           "completed",
           { _tag: "Aborted", value: reason },
@@ -254,20 +280,24 @@ describe("Options.stop", () => {
     })
   )
 
-  rule("listens to the signal no longer than the call lasts", () =>
+  rule("listens to the signal as long as the call lasts, and no longer", () =>
     Effect.gen(function* () {
-      const controller = new AbortController()
-      const seen: Array<string> = []
-      yield* parallelMap([1], () => after(1, 1), { stop: controller.signal, onOutcome: (outcome) => void seen.push(word(outcome)) })
-      controller.abort("late")
-      expect(seen).toEqual(["completed 1"])
+      const { listeners, signal } = countedSignal(new AbortController().signal)
+      const during: Array<number> = []
+      yield* parallelMap([1], () => after(1, 1), { stop: signal, onOutcome: () => void during.push(listeners()) })
+      expect([during, listeners()]).toEqual([[1], 0])
     })
   )
 
   rule("interrupts the effect when the call is over, and waits for its cleanup", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
-      const stop = Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(10), Effect.sync(() => void events.push("stop is gone"))))
+      const stop = Effect.onInterrupt(Effect.never, () =>
+        Effect.andThen(
+          Effect.sleep(10),
+          Effect.sync(() => void events.push("stop is gone"))
+        )
+      )
       yield* parallelMap([1], () => after(1, 1), { stop })
       events.push("over")
       expect(events).toEqual(["stop is gone", "over"])
@@ -276,7 +306,9 @@ describe("Options.stop", () => {
 
   rule("ends the call when the effect fails, and logs why", () =>
     Effect.gen(function* () {
-      const [result, lines] = yield* logged(parallelMap([1], () => Effect.never, { stop: Effect.andThen(Effect.sleep(10), Effect.die("stop broke")), name: "crawl" }))
+      const [result, lines] = yield* logged(
+        parallelMap([1], () => Effect.never, { stop: Effect.andThen(Effect.sleep(10), Effect.die("stop broke")), name: "crawl" })
+      )
       expect([told(result), lines]).toEqual([["cancelled (stopped) Interrupt"], ["skein: crawl: its `stop` effect failed Die(stop broke)"]])
     })
   )
@@ -297,9 +329,18 @@ describe("Options.stop", () => {
             [1, 2, 3],
             (n) => {
               if (n === 2 && what === "mapper") controller.abort(what)
-              return n === 2 && what === "task" ? Effect.andThen(Effect.sync(() => controller.abort(what)), Effect.never) : after(n * 10, n)
+              return n === 2 && what === "task"
+                ? Effect.andThen(
+                    Effect.sync(() => controller.abort(what)),
+                    Effect.never
+                  )
+                : after(n * 10, n)
             },
-            { concurrency: 2, stop: controller.signal, onOutcome: ({ index }) => void (index === 0 && what === "observer" && controller.abort(what)) }
+            {
+              concurrency: 2,
+              stop: controller.signal,
+              onOutcome: ({ index }) => void (index === 0 && what === "observer" && controller.abort(what))
+            }
           )
         })
       const [mapper, task, observer] = yield* Effect.all([by("mapper"), by("task"), by("observer")])
@@ -333,7 +374,10 @@ describe("Options.limiter", () => {
       const nested = (depth: number): Effect.Effect<number> =>
         depth === 0
           ? meter.count(after(1, 1))
-          : Effect.map(parallelMap([1, 2], () => nested(depth - 1), { limiter }), (result) => GatherResult.values(result).reduce((a, b) => a + b, 0))
+          : Effect.map(
+              parallelMap([1, 2], () => nested(depth - 1), { limiter }),
+              (result) => GatherResult.values(result).reduce((a, b) => a + b, 0)
+            )
       expect(yield* nested(3)).toBe(8)
       expect(meter.peak).toBe(1)
       expect(yield* limiter.stats).toMatchObject({ running: 0, waiting: 0, peak: 1 })
@@ -346,7 +390,15 @@ describe("Options.limiter", () => {
       const [a, b] = [yield* Limiter.make({ permits: 1, name: "a" }), yield* Limiter.make({ permits: 1, name: "b" })]
       const inside = (first: typeof a, second: typeof a) =>
         Effect.flatMap(
-          parallelMap([1], () => Effect.andThen(Effect.sleep(5), parallelMap([1], () => after(5, "done"), { limiter: second })), { limiter: first }),
+          parallelMap(
+            [1],
+            () =>
+              Effect.andThen(
+                Effect.sleep(5),
+                parallelMap([1], () => after(5, "done"), { limiter: second })
+              ),
+            { limiter: first }
+          ),
           (result) => Effect.map(GatherResult.toEffect(result), ([inner]) => told(inner!))
         )
       const both = GatherResult.values(yield* parallelGather([inside(a, b), inside(b, a)])).flat()
@@ -406,7 +458,15 @@ describe("Options.priority", () => {
       const limiter = yield* Limiter.make({ permits: 1 })
       const order: Array<string> = []
       const call = (priority: Limiter.Priority) =>
-        parallelMap([1, 2], () => Effect.andThen(Effect.sleep(10), Effect.sync(() => void order.push(priority))), { limiter, priority })
+        parallelMap(
+          [1, 2],
+          () =>
+            Effect.andThen(
+              Effect.sleep(10),
+              Effect.sync(() => void order.push(priority))
+            ),
+          { limiter, priority }
+        )
       yield* limiter.pause
       const calls = yield* Effect.forkChild(Effect.all([call("low"), call("normal"), call("high")], { concurrency: "unbounded" }))
       yield* Effect.sleep(1)
@@ -436,7 +496,11 @@ describe("Options.onOutcome", () => {
   rule("sees the very outcomes of the result", () =>
     Effect.gen(function* () {
       const seen = new Map<number, unknown>()
-      const result = yield* parallelMap([1, 2, 3], () => Effect.never, { concurrency: 1, timeout: 10, onOutcome: (outcome) => void seen.set(outcome.index, outcome) })
+      const result = yield* parallelMap([1, 2, 3], () => Effect.never, {
+        concurrency: 1,
+        timeout: 10,
+        onOutcome: (outcome) => void seen.set(outcome.index, outcome)
+      })
       expect(result.list.map((outcome) => seen.get(outcome.index) === outcome)).toEqual([true, true, true])
     })
   )
@@ -480,9 +544,12 @@ describe("Options.onProgress", () => {
     Effect.gen(function* () {
       const seen: Array<string> = []
       const report = (done: number) => Effect.andThen(Effect.sleep(done), Progress.report({ done, total: 2, message: "pages" }))
-      yield* parallelGather({ a: report(1), b: report(2) }, {
-        onProgress: ({ done, index, message, name, total }) => void seen.push(`${index} ${name}: ${done} of ${total} ${message}`)
-      })
+      yield* parallelGather(
+        { a: report(1), b: report(2) },
+        {
+          onProgress: ({ done, index, message, name, total }) => void seen.push(`${index} ${name}: ${done} of ${total} ${message}`)
+        }
+      )
       expect(seen).toEqual(["0 a: 1 of 2 pages", "1 b: 2 of 2 pages"])
     })
   )

@@ -71,7 +71,10 @@ describe("parallelGather: shapes", () => {
   rule("takes keys such as __proto__ for keys like any other", () =>
     Effect.gen(function* () {
       const keys = ["__proto__", "constructor", "toString", "length", "0", ""]
-      const effects = Object.defineProperties({}, Object.fromEntries(keys.map((key) => [key, { value: Effect.succeed(key), enumerable: true }])))
+      const effects = Object.defineProperties(
+        {},
+        Object.fromEntries(keys.map((key) => [key, { value: Effect.succeed(key), enumerable: true }]))
+      )
       const result = yield* parallelGather(effects as Record<string, Effect.Effect<string>>)
       expect(Object.getPrototypeOf(result.outcomes)).toBe(Object.prototype)
       expect(Object.keys(result.outcomes).sort()).toEqual([...keys].sort())
@@ -91,7 +94,9 @@ describe("parallelGather: shapes", () => {
 
   rule("fails the place of what is no effect, and keeps the others", () =>
     Effect.gen(function* () {
-      const result = yield* parallelGather([Effect.succeed(1), "text", , Effect.succeed(4)] as ReadonlyArray<Effect.Effect<number>>)
+      const result = yield* parallelGather([Effect.succeed(1), "text", undefined, Effect.succeed(4)] as unknown as ReadonlyArray<
+        Effect.Effect<number>
+      >)
       expect(told(result)).toEqual([
         "completed 1",
         `failed Die(parallelGather: each task must be an Effect, got "text" for item 1)`,
@@ -122,14 +127,20 @@ describe("parallelGather: results", () => {
   rule("bounds what runs, and keeps the order of the input", () =>
     Effect.gen(function* () {
       const meter = new Meter()
-      const result = yield* parallelGather([3, 1, 2, 1].map((ms) => meter.count(after(ms, ms))), { concurrency: 2 })
+      const result = yield* parallelGather(
+        [3, 1, 2, 1].map((ms) => meter.count(after(ms, ms))),
+        { concurrency: 2 }
+      )
       expect([GatherResult.values(result), meter.peak]).toEqual([[3, 1, 2, 1], 2])
     })
   )
 
   rule("gives all values in the input's shape when everything completed, else fails with the result", () =>
     Effect.gen(function* () {
-      expect(yield* Effect.flatMap(parallelGather({ a: after(2, 1), b: after(1, "two") }), GatherResult.toEffect)).toEqual({ a: 1, b: "two" })
+      expect(yield* Effect.flatMap(parallelGather({ a: after(2, 1), b: after(1, "two") }), GatherResult.toEffect)).toEqual({
+        a: 1,
+        b: "two"
+      })
       expect(yield* Effect.flatMap(parallelGather([after(2, 1), after(1, "two")]), GatherResult.toEffect)).toEqual([1, "two"])
       const error = yield* Effect.flip(Effect.flatMap(parallelGather({ a: after(1, 1), b: Effect.fail("no") }), GatherResult.toEffect))
       expect([error._tag, error.result.completed, error.message]).toEqual([
@@ -144,7 +155,10 @@ describe("parallelGather: results", () => {
   rule("names the sibling that failed in the outcomes of the others", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(
-        parallelGather({ slow: Effect.never, billing: failsAfter(10, "no"), later: Effect.never }, { concurrency: 2, onFailure: "interrupt" })
+        parallelGather(
+          { slow: Effect.never, billing: failsAfter(10, "no"), later: Effect.never },
+          { concurrency: 2, onFailure: "interrupt" }
+        )
       )
       const partial = GatherResult.fromCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)!
       expect(told(partial)).toEqual([

@@ -113,26 +113,33 @@ describe("parallelMap: pulling", () => {
     "a set": () => new Set([1, 2, 3]),
     "a map": () => new Map([1, 2, 3].map((n) => [n, n]))
   }
-  for (const [what, source] of Object.entries(sources)) rule(`gives an outcome to each item of ${what}, also to those that never started`, () =>
-    Effect.gen(function* () {
-      const result = yield* parallelMap(source(), () => Effect.never, { concurrency: 1, timeout: 10 })
-      expect(told(result)).toEqual([
-        "timeout call Interrupt",
-        "notStarted (call timed out after 10ms)",
-        "notStarted (call timed out after 10ms)"
-      ])
-      expect(result.exhausted).toBe(true)
-      expect(result.list.map(({ index, startedAt, attempts }) => [index, startedAt === undefined, attempts])).toEqual([
-        [0, false, 1],
-        [1, true, 0],
-        [2, true, 0]
-      ])
-    })
-  )
+  for (const [what, source] of Object.entries(sources))
+    rule(`gives an outcome to each item of ${what}, also to those that never started`, () =>
+      Effect.gen(function* () {
+        const result = yield* parallelMap(source(), () => Effect.never, { concurrency: 1, timeout: 10 })
+        expect(told(result)).toEqual([
+          "timeout call Interrupt",
+          "notStarted (call timed out after 10ms)",
+          "notStarted (call timed out after 10ms)"
+        ])
+        expect(result.exhausted).toBe(true)
+        expect(result.list.map(({ index, startedAt, attempts }) => [index, startedAt === undefined, attempts])).toEqual([
+          [0, false, 1],
+          [1, true, 0],
+          [2, true, 0]
+        ])
+      })
+    )
 
   rule("gives the entries of a map and the elements of a set in their order", () =>
     Effect.gen(function* () {
-      const entries = yield* parallelMap(new Map([["a", 1], ["b", 2]]), ([key, value]) => Effect.succeed(key + value))
+      const entries = yield* parallelMap(
+        new Map([
+          ["a", 1],
+          ["b", 2]
+        ]),
+        ([key, value]) => Effect.succeed(key + value)
+      )
       const elements = yield* parallelMap(new Set(["x", "y"]), (element) => Effect.succeed(element))
       expect([GatherResult.values(entries), GatherResult.values(elements)]).toEqual([
         ["a1", "b2"],
@@ -173,7 +180,13 @@ describe("parallelMap: closing the source", () => {
   rule("closes a source that it has not read to its end, once, after the last task has ended", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
-      const task = () => Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(20), Effect.sync(() => void events.push("cleaned up"))))
+      const task = () =>
+        Effect.onInterrupt(Effect.never, () =>
+          Effect.andThen(
+            Effect.sleep(20),
+            Effect.sync(() => void events.push("cleaned up"))
+          )
+        )
       yield* parallelMap(numbers(events), task, { concurrency: 1, timeout: 10 })
       expect(events).toEqual(["pull 1", "cleaned up", "closed"])
     })
@@ -182,7 +195,10 @@ describe("parallelMap: closing the source", () => {
   rule("closes it when the caller is interrupted", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
-      yield* Effect.timeoutOption(parallelMap(numbers(events), () => Effect.never, { concurrency: 1 }), 10)
+      yield* Effect.timeoutOption(
+        parallelMap(numbers(events), () => Effect.never, { concurrency: 1 }),
+        10
+      )
       expect(events).toEqual(["pull 1", "closed"])
     })
   )
@@ -199,7 +215,10 @@ describe("parallelMap: closing the source", () => {
           }
         })
       })
-      yield* parallelMap(source(() => ({ done: true, value: undefined })), () => Effect.void)
+      yield* parallelMap(
+        source(() => ({ done: true, value: undefined })),
+        () => Effect.void
+      )
       yield* sourceFailed(
         parallelMap(
           source(() => {
@@ -262,7 +281,10 @@ describe("parallelMap: a source that throws", () => {
     Effect.gen(function* () {
       for (const iterator of [undefined, {}, { next: () => undefined }]) {
         const source = { [Symbol.iterator]: () => iterator } as unknown as Iterable<number>
-        expect(yield* sourceFailed(parallelMap(source, () => Effect.void))).toMatchObject({ _tag: "SourceFailed", cause: expect.any(TypeError) })
+        expect(yield* sourceFailed(parallelMap(source, () => Effect.void))).toMatchObject({
+          _tag: "SourceFailed",
+          cause: expect.any(TypeError)
+        })
       }
     })
   )
@@ -276,7 +298,10 @@ describe("parallelMap: a source that throws", () => {
 
   rule("does not hide the typed failure for which it was closed, and is logged", () =>
     Effect.gen(function* () {
-      const failing = parallelMap(unclosable(), (n) => (n === 1 ? failsAfter(10, "typed") : Effect.never), { concurrency: 2, onFailure: "interrupt" })
+      const failing = parallelMap(unclosable(), (n) => (n === 1 ? failsAfter(10, "typed") : Effect.never), {
+        concurrency: 2,
+        onFailure: "interrupt"
+      })
       const late = parallelMap(unclosable(), () => Effect.never, { concurrency: 2, timeout: 10, onTimeout: "fail" })
       const [errors, lines] = yield* logged(Effect.all([Effect.flip(failing), Effect.flip(late)]))
       expect([errors[0], errors[1]._tag]).toEqual(["typed", "GatherTimeout"])

@@ -56,7 +56,9 @@ describe("parallelMap: outcomes", () => {
     Effect.gen(function* () {
       const defects = [undefined, null, 0, "text", { own: "object" }]
       const result = yield* parallelMap(defects, (defect) => Effect.die(defect))
-      expect(result.list.map((outcome) => (outcome._tag === "Failed" ? (outcome.cause.reasons[0] as Cause.Die).defect : outcome))).toEqual(defects)
+      expect(result.list.map((outcome) => (outcome._tag === "Failed" ? (outcome.cause.reasons[0] as Cause.Die).defect : outcome))).toEqual(
+        defects
+      )
     })
   )
 
@@ -101,7 +103,10 @@ describe("parallelMap: outcomes", () => {
                 victim = fiber
                 return Effect.never
               })
-            : Effect.andThen(Effect.sleep(10), Effect.sync(() => void (who === "culprit" && victim!.interruptUnsafe(1)))),
+            : Effect.andThen(
+                Effect.sleep(10),
+                Effect.sync(() => void (who === "culprit" && victim!.interruptUnsafe(1)))
+              ),
         { concurrency: 2 }
       )
       expect(told(result)).toEqual(["cancelled (interrupted) Interrupt", "completed undefined", "completed undefined"])
@@ -130,7 +135,10 @@ describe("parallelMap: outcomes", () => {
   // D-B3, D-B4
   rule("never changes an outcome after it was returned", () =>
     Effect.gen(function* () {
-      const result = yield* parallelMap([1, 2], (n) => (n === 1 ? stubborn(100, "shrugged it off") : Effect.never), { timeout: 10, grace: 10 })
+      const result = yield* parallelMap([1, 2], (n) => (n === 1 ? stubborn(100, "shrugged it off") : Effect.never), {
+        timeout: 10,
+        grace: 10
+      })
       const before = JSON.stringify(result.list)
       expect(told(result)).toEqual(["timeout call Interrupt", "timeout call Interrupt"])
       yield* Effect.sleep(200)
@@ -202,7 +210,10 @@ describe("parallelMap: concurrency", () => {
         (n) =>
           Effect.gen(function* () {
             yield* note(`start ${n}`)
-            yield* Effect.forkChild(tidiesUp(5, () => void events.push(`child of ${n} is gone`)), { startImmediately: true })
+            yield* Effect.forkChild(
+              tidiesUp(5, () => void events.push(`child of ${n} is gone`)),
+              { startImmediately: true }
+            )
             yield* Effect.addFinalizer(() => note(`finalizer of ${n}`))
             yield* Effect.sleep(1)
             yield* note(`end ${n}`)
@@ -232,7 +243,9 @@ describe("parallelMap: the tasks' surroundings", () => {
 
   rule("makes the spans of tasks children of the caller's span", () =>
     Effect.gen(function* () {
-      const parentName = Effect.map(Effect.currentSpan, (span) => (span.parent._tag === "Some" && span.parent.value._tag === "Span" ? span.parent.value.name : "none"))
+      const parentName = Effect.map(Effect.currentSpan, (span) =>
+        span.parent._tag === "Some" && span.parent.value._tag === "Span" ? span.parent.value.name : "none"
+      )
       const result = yield* parallelMap([1, 2], () => Effect.withSpan(parentName, "task")).pipe(Effect.withSpan("caller"))
       expect(GatherResult.values(result)).toEqual(["caller", "caller"])
     })
@@ -248,7 +261,11 @@ describe("parallelMap: the tasks' surroundings", () => {
 
   rule("can be called from inside its own tasks", () =>
     Effect.gen(function* () {
-      const inner = (n: number) => Effect.map(parallelMap([1, 2], (m) => after(m, n * m), { concurrency: 1 }), GatherResult.values)
+      const inner = (n: number) =>
+        Effect.map(
+          parallelMap([1, 2], (m) => after(m, n * m), { concurrency: 1 }),
+          GatherResult.values
+        )
       const result = yield* parallelMap([1, 10], inner, { concurrency: 1 })
       expect(GatherResult.values(result)).toEqual([
         [1, 2],
@@ -259,8 +276,14 @@ describe("parallelMap: the tasks' surroundings", () => {
 
   rule("gives a detached call in one task nothing to do with the task after it", () =>
     Effect.gen(function* () {
-      const detached = Effect.forkDetach(parallelMap([1], () => Effect.sleep(500)), { startImmediately: true })
-      const result = yield* parallelMap([1, 2], (n) => (n === 1 ? Effect.andThen(detached, Effect.sleep(1)) : Effect.never), { concurrency: 1, taskTimeout: 10 })
+      const detached = Effect.forkDetach(
+        parallelMap([1], () => Effect.sleep(500)),
+        { startImmediately: true }
+      )
+      const result = yield* parallelMap([1, 2], (n) => (n === 1 ? Effect.andThen(detached, Effect.sleep(1)) : Effect.never), {
+        concurrency: 1,
+        taskTimeout: 10
+      })
       expect(told(result)).toEqual(["completed undefined", "timeout task Interrupt"])
       expect(Duration.toMillis(result.elapsed)).toBe(11)
       yield* Effect.sleep(1000)
@@ -307,7 +330,9 @@ describe("parallelMap: onFailure interrupt", () => {
   rule("keeps what siblings' cleanup failed with in the partial result, not in the error", () =>
     Effect.gen(function* () {
       const dirty = Effect.onInterrupt(Effect.never, () => Effect.die("cleanup broke"))
-      const exit = yield* Effect.exit(parallelMap([1, 2], (n) => (n === 1 ? dirty : failsAfter(10, "original")), { onFailure: "interrupt" }))
+      const exit = yield* Effect.exit(
+        parallelMap([1, 2], (n) => (n === 1 ? dirty : failsAfter(10, "original")), { onFailure: "interrupt" })
+      )
       const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
       expect(Cause.hasDies(cause)).toBe(false)
       expect(told(GatherResult.fromCause(cause)!)[0]).toMatch(/^cancelled \(sibling 1 failed\) .*Die\(cleanup broke\)/)
@@ -348,7 +373,9 @@ describe("parallelMap: onFailure interrupt", () => {
   rule("lets Effect.catch see the typed error of a cause that also holds a defect", () =>
     Effect.gen(function* () {
       const both = Effect.failCause(Cause.combine(Cause.die("cleanup"), Cause.fail("typed")))
-      const caught = yield* parallelMap([1], () => both, { onFailure: "interrupt" }).pipe(Effect.catch((error) => Effect.succeed(`caught ${error}`)))
+      const caught = yield* parallelMap([1], () => both, { onFailure: "interrupt" }).pipe(
+        Effect.catch((error) => Effect.succeed(`caught ${error}`))
+      )
       expect(caught).toBe("caught typed")
     })
   )
@@ -366,7 +393,9 @@ describe("parallelMap: onFailure interrupt", () => {
 
   rule("keeps the partial result of an inner call on the cause of its task", () =>
     Effect.gen(function* () {
-      const inner = parallelMap([1, 2], (n) => (n === 1 ? Effect.succeed("inner value") : failsAfter(5, "inner")), { onFailure: "interrupt" })
+      const inner = parallelMap([1, 2], (n) => (n === 1 ? Effect.succeed("inner value") : failsAfter(5, "inner")), {
+        onFailure: "interrupt"
+      })
       const exit = yield* Effect.exit(parallelMap([1], () => inner, { onFailure: "interrupt" }))
       const outer = GatherResult.fromCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)!
       const [failed] = outer.list
@@ -380,7 +409,12 @@ describe("parallelMap: late endings", () => {
   rule("keeps the value of a task that cannot be interrupted, whatever asked it to stop", () =>
     Effect.gen(function* () {
       const controller = new AbortController()
-      yield* Effect.forkChild(Effect.andThen(Effect.sleep(10), Effect.sync(() => controller.abort("enough"))))
+      yield* Effect.forkChild(
+        Effect.andThen(
+          Effect.sleep(10),
+          Effect.sync(() => controller.abort("enough"))
+        )
+      )
       const pay = () => stubborn(50, "paid")
       const [byTask, byCall, bySignal, byEffect] = yield* Effect.all(
         [
@@ -457,7 +491,10 @@ describe("parallelMap: late endings", () => {
       expect(told(result)).toEqual(["completed task", "completed call"])
       const tie = yield* parallelMap([1], () => Effect.andThen(Effect.yieldNow, after(10, "tie")), { taskTimeout: 10 })
       expect(told(tie)).toEqual(["completed tie"])
-      const within = yield* Deadline.within(parallelMap([1], () => after(10, "within")), 10)
+      const within = yield* Deadline.within(
+        parallelMap([1], () => after(10, "within")),
+        10
+      )
       expect(told(within)).toEqual(["completed within"])
     })
   )
@@ -473,7 +510,7 @@ describe("parallelMap: late endings", () => {
   // What is real: the clock, and the time that the tasks take. Proposed patch F, as above: timers cannot fire between tasks that never suspend.
   it.fails("starts nothing after the deadline, though no task ever suspends", async () => {
     const busy = Effect.sync(() => {
-      for (const until = performance.now() + 1; performance.now() < until; );
+      for (const until = performance.now() + 1; performance.now() < until;);
     })
     const result = await Effect.runPromise(parallelMap(Array(200).fill(0), () => busy, { timeout: 20 }))
     expect(result.completed).toBeLessThan(100)
@@ -484,7 +521,9 @@ describe("parallelMap: late endings", () => {
 describe("parallelMap: in silence", () => {
   rule("logs who is waited for when cleanup takes more than 10 s", () =>
     Effect.gen(function* () {
-      const [result, lines] = yield* logged(parallelMap([1, 2], (n) => tidiesUp(n === 1 ? 1 : 15_000, () => {}), { timeout: 10, name: "crawl" }))
+      const [result, lines] = yield* logged(
+        parallelMap([1, 2], (n) => tidiesUp(n === 1 ? 1 : 15_000, () => {}), { timeout: 10, name: "crawl" })
+      )
       expect(told(result)).toEqual(["timeout call Interrupt", "timeout call Interrupt"])
       expect(lines).toEqual(["skein: crawl has waited 10 s for tasks that were asked to stop: #1"])
     })

@@ -181,11 +181,15 @@ class Interpreter {
     const member = this.memberOf(env, call)
     if (member === undefined) return wait
     return Effect.suspend(() => {
-      member.lent++
-      this.world.recount(member)
-      return Effect.onExit(wait, (exit) =>
+      let lent = 0
+      const enter = Effect.suspend(() => {
+        member.lent += lent = 1
+        this.world.recount(member)
+        return wait
+      })
+      return Effect.onExit(enter, (exit) =>
         Effect.sync(() => {
-          member.lent--
+          member.lent -= lent
           if (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) member.placeless = true
           this.world.recount(member)
         }))
@@ -347,10 +351,15 @@ class Interpreter {
     const body = this.frame(op.body, { groups: [], handles: [], owner: env.owner, held: new Set([...env.held, at]) })
     const counted = outermost
       ? Effect.suspend(() => {
-        record.used += op.weight
-        return Effect.onExit(body, () =>
+        // The way out is laid before the way in: an interruption may come between any two steps.
+        let inside = 0
+        const enter = Effect.suspend(() => {
+          record.used += inside = op.weight
+          return body
+        })
+        return Effect.onExit(enter, () =>
           Effect.sync(() => {
-            record.used -= op.weight
+            record.used -= inside
           }))
       })
       : body

@@ -119,7 +119,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     fiber.addObserver((exit) => {
       this.body!.exit = exit
       if (this.bodyEntry !== undefined) this.timers.cancel(this.bodyEntry)
-      if (Exit.isFailure(exit)) this.stop({ reason: { _tag: "SiblingFailed", name: "the group's body", because: this.because() } }, false)
+      // A body that was asked to stop ends for the reason that it was asked for.
+      if (Exit.isFailure(exit)) this.stop(this.body!.asked ? this.stopped! : { reason: { _tag: "SiblingFailed", name: "the group's body", because: this.because() } }, false)
       this.finish()
     })
   }
@@ -134,8 +135,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       done(failures.length === 0 ? Effect.void : this.failWith(Cause.fromReasons(failures)) as Effect.Effect<never>)
     }
     const reason: Outcome.Reason = { _tag: "CallerInterrupted", because: this.because() }
-    this.askBody(reason)
     this.stop({ reason }, false)
+    this.askBody(reason)
   })
 
   /** Whether nobody but the owner would be told of this outcome: the task failed for the group, or was stopped with it. */
@@ -464,18 +465,15 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     if (this.isInside(fiber, task as AnyTask)) {
       return Effect.die(new Error(`TaskGroup: task ${task.label} waits for its own end, which would never come`))
     }
-    return suspendIn(this, fiber, () => `task ${task.label} of group ${this.name ?? "without a name"}`, subscribe)
+    return suspendIn(this, fiber, () => `task ${task.label} of group ${this.name ?? "without a name"}`, () => task.outcome, subscribe)
   }
 
-  private readonly whenIdle: Effect.Effect<void> = Effect.withFiber((fiber) =>
-    this.busy()
-      ? suspendIn<void>(this, fiber, () => `the tasks of group ${this.name ?? "without a name"}`, (wake) => {
-        this.idleWaiters.add(wake)
-        // It may have become idle between the look that found it busy and this.
-        if (!this.busy()) wake()
-        return () => this.idleWaiters.delete(wake)
-      })
-      : Effect.void
+  private readonly whenIdle: Effect.Effect<true> = Effect.withFiber((fiber) =>
+    suspendIn<true>(this, fiber, () => `the tasks of group ${this.name ?? "without a name"}`, () => this.busy() ? undefined : true, (wake) => {
+      const onIdle = (): void => wake(true)
+      this.idleWaiters.add(onIdle)
+      return () => this.idleWaiters.delete(onIdle)
+    })
   )
 
   private refuseInside(fiber: Fiber.Fiber<unknown, unknown>, where: string): Effect.Effect<never> | undefined {
@@ -517,16 +515,17 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   })
 
   /** Waits until `next` has an answer for this caller. */
-  private nextChange(fiber: Fiber.Fiber<unknown, unknown>, self: AnyTask | undefined): Effect.Effect<void> {
-    return suspendIn<void>(this, fiber, () => `the next outcome of group ${this.name ?? "without a name"}`, (wake) => {
+  private nextChange(fiber: Fiber.Fiber<unknown, unknown>, self: AnyTask | undefined): Effect.Effect<true> {
+    const hasAnswer = (): boolean => this.read < this.order.length || this.nothingLeft(self)
+    return suspendIn<true>(this, fiber, () => `the next outcome of group ${this.name ?? "without a name"}`, () => hasAnswer() || undefined, (wake) => {
       if (self !== undefined && self.inNext++ === 0) this.membersInNext++
       const leave = (): void => {
         if (this.nextWaiters.delete(look) && self !== undefined && --self.inNext === 0) this.membersInNext--
       }
       const look = (): void => {
-        if (!this.nextWaiters.has(look) || this.read === this.order.length && !this.nothingLeft(self)) return
+        if (!this.nextWaiters.has(look) || !hasAnswer()) return
         leave()
-        wake()
+        wake(true)
       }
       this.nextWaiters.add(look)
       // One more member waits: perhaps nobody is left now for whom the others wait.

@@ -101,8 +101,6 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   }
 
   private onOutcome(wake: (outcome: Outcome.Outcome<A, E>) => void): () => void {
-    // It may have ended between the look that found it running and this.
-    if (this.outcome !== undefined) wake(this.outcome)
     const waiters = this.waiters ??= []
     waiters.push(wake)
     return () => {

@@ -155,7 +155,8 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   readonly interrupt: Effect.Effect<void> = Effect.callback<void>((done) => {
     if (this.resume === undefined) return done(Effect.void)
     // A source that breaks is a defect, and joins the interruption; everything else goes to observers only.
-    this.resume = (answer) => done(this.typedFailure === undefined && this.sourceProblem !== undefined ? (answer as Effect.Effect<never>) : Effect.void)
+    this.resume = (answer) =>
+      done(this.typedFailure === undefined && this.sourceProblem !== undefined ? (answer as Effect.Effect<never>) : Effect.void)
     if (this.closed) return
     this.stop({ reason: { _tag: "CallerInterrupted", because: this.because() } }, false)
   })
@@ -274,13 +275,13 @@ class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     }
     const result = GatherResult.make<A, E, unknown>(list, {
       elapsed: Duration.millis(this.now() - this.startedAt),
-      exhausted: this.exhausted || this.size !== undefined && list.length >= this.size,
+      exhausted: this.exhausted || (this.size !== undefined && list.length >= this.size),
       abandoned: this.left.sort((a, b) => a.task.index - b.task.index).map((entry) => entry.await),
       shape: this.work.shape === undefined ? list : this.work.shape(list)
     })
     // A source that throws where it should give an item is a defect of the call. One that throws when it is told to stop must not hide the typed failure for which it was stopped.
     const problem = this.sourceProblem
-    const failure = this.sourceError === undefined ? this.typedFailure = this.typedFailureOf(result) : undefined
+    const failure = this.sourceError === undefined ? (this.typedFailure = this.typedFailureOf(result)) : undefined
     if (problem !== undefined) {
       if (failure === undefined) return Effect.die(new SourceFailed({ cause: problem.cause, partial: result }))
       this.warn("its source failed when it was told to stop", Cause.die(problem.cause))
