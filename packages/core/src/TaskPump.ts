@@ -37,6 +37,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { CallLimits } from "./internal/callLimits.ts"
 import { clockOf, type Now } from "./internal/clock.ts"
 import { type Dump, dumpOf } from "./internal/dump.ts"
 import { Fifo } from "./internal/fifo.ts"
@@ -104,13 +105,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   private filling = false
   private refill = false
   private idle = false
-  private ownLimit: lineage.DeadlineNode | undefined = undefined
-  private ownEntry: Entry | undefined = undefined
   private slowEntry: Entry | undefined = undefined
   /** Counts an outcome in the metrics that were asked for; `settle` does it by itself. */
   protected readonly record: Recorder | undefined
-  private answeredDeadlines: (() => void) | undefined = undefined
-  private unlist: (() => void) | undefined = undefined
+  private readonly limits: CallLimits
 
   constructor(owner: Fiber.Fiber<unknown, unknown>, settings: Settings, onProgress?: (progress: Progress) => void) {
     this.owner = owner
@@ -127,31 +125,11 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       stamp: { origin: { at: this.startedAt }, queued: -1, started: -1, ended: -1 }
     }
     this.hasTaskLimits = settings.taskTimeout < Infinity || settings.attemptTimeout < Infinity
-    const outer = lineage.current(owner)
-    const observer = outer?.observer
-    let parent = outer
-    if (settings.timeout < Infinity) {
-      parent = this.ownLimit = {
-        kind: "deadline",
-        parent: outer,
-        observer,
-        ended: false,
-        at: this.startedAt + settings.timeout,
-        move: (at) => this.moveOwnLimit(at),
-        listeners: undefined,
-        answering: 0,
-        onAnswered: undefined
-      }
-    }
-    this.node = {
-      kind: "call",
-      parent,
-      observer,
-      ended: false,
-      name: settings.name,
+    this.limits = new CallLimits(owner, settings, this.timers, this.startedAt, {
       onProgress: onProgress === undefined ? undefined : (progress) => this.observe("onProgress", onProgress, progress),
       dump: () => this.dump()
-    }
+    })
+    this.node = this.limits.node
     this.baseContext = owner.context
     this.record = settings.metrics === undefined ? undefined : recorder(settings.metrics, this.baseContext)
   }
@@ -173,52 +151,24 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** Starts the clocks: arms the call's own limit and answers inherited deadlines from now on. */
   protected open(): void {
-    const outerAt = lineage.deadlineOf(this.ownLimit === undefined ? this.node.parent : this.ownLimit.parent)
-    this.answeredDeadlines = lineage.registerAnswerer(this.node.parent, this)
-    this.unlist = lineage.listCall(this.node)
-    if (outerAt <= this.startedAt) {
-      this.stop(this.deadlineCut(outerAt), true)
-      return
-    }
-    const own = this.ownLimit
-    if (own === undefined) return
-    if (own.at <= this.startedAt) this.stop(this.callCut(), true)
-    else this.ownEntry = this.timers.add(own.at, () => lineage.announce(own))
-  }
-
-  private moveOwnLimit(at: number): void {
-    if (this.ownLimit === undefined || this.ownLimit.ended || this.stopped !== undefined) return
-    this.ownLimit.at = at
-    if (this.ownEntry !== undefined) this.timers.move(this.ownEntry, at)
+    const over = this.limits.open(this)
+    if (over !== undefined) this.stop(over, true)
   }
 
   /** Ends the clocks. Deadlines do not wait for this call any more. */
   protected close(): void {
-    if (this.ownEntry !== undefined) this.timers.cancel(this.ownEntry)
+    this.limits.close()
     if (this.slowEntry !== undefined) this.timers.cancel(this.slowEntry)
     this.slowEntry = undefined
-    this.node.ended = true
-    this.unlist?.()
-    if (this.ownLimit !== undefined) this.ownLimit.ended = true
-    this.answeredDeadlines?.()
   }
 
   /** Says that this call has given its answer to the deadlines around it, while it may still be in use. */
   protected answered(): void {
-    this.answeredDeadlines?.()
+    this.limits.answered()
   }
 
   onDeadline(node: lineage.LimitNode): void {
-    this.stop(node === this.ownLimit ? this.callCut() : this.deadlineCut(node.at), true)
-  }
-
-  private callCut(): Cut {
-    const after = this.ownLimit!.at - this.startedAt
-    return { limit: "call", after, reason: { _tag: "CallTimeout", after: Duration.millis(after) } }
-  }
-
-  private deadlineCut(at: number): Cut {
-    return { limit: "deadline", after: Math.max(0, at - this.startedAt), reason: { _tag: "DeadlineReached", at } }
+    this.stop(this.limits.cutOf(node), true)
   }
 
   /** Says that the owner waits for this call until the function it gives is called: the permits it holds may be lent meanwhile, and a cycle through it is seen (law 14). */
@@ -421,10 +371,23 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     this.fill()
   }
 
+  /** Tasks that never suspend keep timers from firing. Nothing starts after a deadline all the same; what runs is left to the timer, for at a tie it wins (law 9). */
+  private overdue(runner: Runner<A, E>): boolean {
+    if (lineage.deadlineOf(this.node) === Infinity) return false
+    this.stopped = this.limits.overAt(runner.ended < 0 ? this.now() : this.instantOf(runner.ended))
+    return this.stopped !== undefined
+  }
+
   /** @internal Takes the next task for a runner that has a place. */
   take(runner: Runner<A, E>): Task<A, E> | undefined {
-    if (this.stopped !== undefined || this.returning.size > 0) return undefined
-    if (this.ready.size > 0) return this.ready.shift()
+    if (this.stopped !== undefined || this.returning.size > 0 || this.overdue(runner)) return undefined
+    while (this.ready.size > 0) {
+      const task = this.ready.shift()!
+      // Its time was over while it waited for a place: no attempt starts after that (law 12).
+      if (task.undecided !== undefined || this.taskLimit(task) > this.now()) return task
+      const after = this.taskLength(task)
+      this.giveUp(task, { limit: "task", after, reason: { _tag: "TaskTimeout", after: Duration.millis(after) } })
+    }
     return this.pull(runner.spare ??= new Task())
   }
 

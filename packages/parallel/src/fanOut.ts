@@ -48,7 +48,6 @@
  * @since 0.1.0
  */
 import * as GatherResult from "@skein/core/GatherResult"
-import type * as Outcome from "@skein/core/Outcome"
 import * as Settings from "@skein/core/Settings"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -95,6 +94,24 @@ export const planOf = (where: string, options: FanOutOptions<never, never> | und
   return gather.plan(where, options)
 }
 
+/**
+ * @internal One `stop` for two who may end a call. An `AbortSignal` acts at once and keeps its reason; an effect acts when its fiber has been resumed.
+ */
+export const either = (stop: gather.Plan["stop"], own: AbortSignal): NonNullable<gather.Plan["stop"]> => {
+  if (stop === undefined) return own
+  return Effect.isEffect(stop) ? Effect.raceFirst(stop, aborted(own)) : AbortSignal.any([stop, own])
+}
+
+const aborted = (signal: AbortSignal): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const abort = (): void => resume(Effect.void)
+    if (signal.aborted) return abort()
+    signal.addEventListener("abort", abort, { once: true })
+    return Effect.sync(() => signal.removeEventListener("abort", abort))
+  })
+
+const identity = (effect: AnyEffect): AnyEffect => effect
+
 /** One call: stands between the gather, which runs the tasks, and the joiner's state. */
 class FanOut<B, E2> {
   private readonly plan: gather.Plan
@@ -102,8 +119,9 @@ class FanOut<B, E2> {
   private readonly joiner: Joiner<unknown, unknown, B, E2>
   private readonly stop = new AbortController()
   private fold: Fold<unknown, unknown, B, E2> | undefined
-  /** How many outcomes may still come. */
-  private left: number
+  /** How many inputs there are; `Infinity` while that is not known. */
+  private total: number
+  private settled = 0
   /** The joiner has decided, or thrown. */
   private over = false
   private broken: { readonly defect: unknown } | undefined
@@ -112,7 +130,7 @@ class FanOut<B, E2> {
     const size = Array.isArray(effects) ? effects.length : effects instanceof Set || effects instanceof Map ? effects.size : undefined
     this.plan = plan
     this.joiner = joiner as Joiner<unknown, unknown, B, E2>
-    this.left = size ?? Infinity
+    this.total = size ?? Infinity
     this.items = size === undefined ? this.counted(effects) : effects
   }
 
@@ -128,7 +146,7 @@ class FanOut<B, E2> {
       stop: either(plan.stop, this.stop.signal),
       // The user's observer comes last, so that what it throws or gives is the gather's to deal with (law 13).
       onOutcome: (outcome) => {
-        this.left--
+        this.settled++
         this.ask(() => this.fold!.onOutcome(outcome))
         return onOutcome?.(outcome)
       }
@@ -146,13 +164,14 @@ class FanOut<B, E2> {
    */
   private ask(decides: () => boolean): void {
     if (this.over) return
+    const left = this.total - this.settled
     try {
-      if (!decides() && this.fold!.isPossible(this.left)) return
+      if (!decides() && this.fold!.isPossible(left)) return
     } catch (defect) {
       this.broken = { defect }
     }
     this.over = true
-    if (this.left > 0) this.stop.abort("the joiner has decided")
+    if (left > 0) this.stop.abort("the joiner has decided")
   }
 
   /** An input of unknown size tells how many are left when it ends: a quorum may be out of reach from then on. */
@@ -166,7 +185,7 @@ class FanOut<B, E2> {
             const item = source.next()
             if (item.done !== true) pulled++
             else {
-              this.left += pulled - this.left - this.settled
+              this.total = pulled
               this.ask(() => false)
             }
             return item

@@ -21,14 +21,6 @@ export const rule = (title: string, program: Program, options: Simulator.CheckOp
   })
 }
 
-/** A rule that does not hold yet: the test fails as soon as it does, and is then to be called `rule`. */
-export const openRule = (title: string, program: Program): void => {
-  it.fails(title, async () => {
-    const { runs, verdicts } = await Simulator.check(program, { seeds: 5 })
-    expect(verdicts.passed).toBe(runs)
-  })
-}
-
 /** Succeeds after a time. */
 export const after = <A>(millis: number, value: A): Effect.Effect<A> => Effect.as(Effect.sleep(millis), value)
 

@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { describe, expect } from "vitest"
-import { after, failsAfter, Meter, openRule, reasons, rule, told } from "./kit.ts"
+import { after, failsAfter, Meter, reasons, rule, told } from "./kit.ts"
 
 /** Fails until its `n`th attempt. */
 const succeedsAt = (n: number): Effect.Effect<string, string> => {
@@ -167,7 +167,7 @@ describe("Options.retry", () => {
   )
 
   // Proposed patch E: TaskPump.take starts what waited for a place although its time is over.
-  openRule("starts no attempt of a task whose time was over while it waited for a place", () =>
+  rule("starts no attempt of a task whose time was over while it waited for a place", () =>
     Effect.gen(function* () {
       let attempts = 0
       const flaky = Effect.suspend(() => Effect.andThen(Effect.sleep(10), Effect.fail(++attempts)))
@@ -181,7 +181,7 @@ describe("Options.retry", () => {
   )
 
   // Proposed patch E: Runner.while arms no limit for a task that is tried again and waits for its permit.
-  openRule("ends a task whose time is over while it waits for a permit for its next attempt", () =>
+  rule("ends a task whose time is over while it waits for a permit for its next attempt", () =>
     Effect.gen(function* () {
       const limiter = yield* Limiter.make({ permits: 1 })
       yield* Effect.forkChild(Effect.andThen(Effect.sleep(5), limiter.withPermit(Effect.sleep(500))))

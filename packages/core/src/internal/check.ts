@@ -48,6 +48,10 @@ export const millis = (where: string, option: string, value: unknown): number =>
     if (typeof value === "number" && !(value >= 0)) throw mustBe(where, option, expectedDuration, value)
     if (typeof value === "string" && value.trimStart().startsWith("-")) throw mustBe(where, option, expectedDuration, value)
     if (typeof value === "bigint" && value < 0n) throw mustBe(where, option, expectedDuration, value)
+    // An object without any unit would silently mean zero.
+    if (typeof value === "object" && value !== null && !Array.isArray(value) && !Duration.isDuration(value) && !units.some((unit) => unit in value)) {
+      throw mustBe(where, option, expectedDuration, value)
+    }
     ms = Duration.toMillis(Duration.fromInputUnsafe(value as Duration.Input))
   } catch {
     throw mustBe(where, option, expectedDuration, value)
@@ -56,6 +60,7 @@ export const millis = (where: string, option: string, value: unknown): number =>
   return ms
 }
 
+const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"]
 const expectedDuration = "a duration that is not negative"
 
 /** One of a few words. */

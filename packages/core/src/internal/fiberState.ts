@@ -46,7 +46,7 @@ const hideAtTheEnd = (fiber: RuntimeFiber, base: number, bottom: unknown): void 
   let over = false
   // Interrupted once more after that, by a stranger: then it is interrupted like any other fiber.
   let again = false
-  const ended = (): boolean => fiber._stack!.length <= base || bottom !== undefined && fiber._stack![0] !== bottom
+  const ended = (): boolean => onlyFinalizersLeft(fiber._stack!, base) || bottom !== undefined && fiber._stack![0] !== bottom
   Object.defineProperty(fiber, "_interruptedCause", {
     configurable: true,
     enumerable: true,
@@ -65,6 +65,14 @@ const hideAtTheEnd = (fiber: RuntimeFiber, base: number, bottom: unknown): void 
 export const hasLeft = (fiber: AnyFiber, frame: unknown): boolean => {
   const { _stack } = fiber as unknown as RuntimeFiber
   return Array.isArray(_stack) && _stack[0] !== frame
+}
+
+const frameKind = "~effect/Effect/identifier"
+
+/** Only finalizers are left of the task (of spans, of provided services, of `ensuring`): they run uninterrupted and hand the value on. */
+const onlyFinalizersLeft = (stack: ReadonlyArray<unknown>, base: number): boolean => {
+  for (let i = base; i < stack.length; i++) if ((stack[i] as Record<string, unknown>)[frameKind] !== "OnExit") return false
+  return true
 }
 
 /** How deep the stack of a running fiber is. */

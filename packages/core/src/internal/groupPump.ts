@@ -247,9 +247,11 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     // The same spawn effect may run many times; each run is a task of its own.
     const task = prototype.queued < 0 ? prototype : copyOf(prototype)
     const here = lineage.current(fiber)
-    const below = lineage.isInside(here, this.node)
+    const spawner = this.member(here)
+    if (spawner !== undefined) spawner.parent = lineage.skipEnded(spawner.parent)
+    const below = spawner !== undefined || lineage.isInside(here, this.node)
     task.index = this.spawned++
-    task.parent = below ? here! : this.node
+    task.parent = below ? lineage.skipEnded(here!) : this.node
     task.work = effect
     task.context = Context.add(fiber.context as Context.Context<never>, lineage.Current, task)
     task.queued = this.instant = this.micros()
@@ -264,7 +266,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       this.fill()
     }
     this.instant = -1
-    if (this.member(here) !== undefined || task.started >= 0 || task.outcome !== undefined) return Effect.succeed(task)
+    if (spawner !== undefined || task.started >= 0 || task.outcome !== undefined) return Effect.succeed(task)
     return this.waitForPlace(fiber, here, task)
   }
 

@@ -123,6 +123,16 @@ export const taskOf = (node: Node | undefined): TaskNode | undefined => {
   return undefined
 }
 
+/**
+ * The nearest node at or above `node` that is not over. A task that spawned the next one and ended would else be kept by it for ever, and so would the one before: each in a chain of a
+ * million would walk past all before it.
+ */
+export const skipEnded = (node: Node): Node => {
+  let n = node
+  while (n.ended && n.parent !== undefined) n = n.parent
+  return n
+}
+
 /** Whether `node` lies below `ancestor`. */
 export const isInside = (node: Node | undefined, ancestor: Node): boolean => {
   for (let n = node; n !== undefined; n = n.parent) if (n === ancestor) return true

@@ -72,7 +72,10 @@ export class Runner<A, E> {
     }
     if (task.queued < 0) task.queued = this.ended < 0 ? this.pump.micros() : this.ended
     const { queueTimeout } = this.pump.settings
-    if (queueTimeout < Infinity && task.started < 0) this.limit(this.pump.instantOf(task.queued) + queueTimeout)
+    if (task.started >= 0) {
+      // A task that is tried again has its clock running while it waits for a permit.
+      if (this.pump.hasTaskLimits) this.limit(this.pump.taskLimit(task))
+    } else if (queueTimeout < Infinity) this.limit(this.pump.instantOf(task.queued) + queueTimeout)
     return true
   }
 

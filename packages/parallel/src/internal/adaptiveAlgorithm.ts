@@ -1,0 +1,149 @@
+/**
+ * Turns what a window of runs measured into a limit. Pure: no clock, no effects.
+ *
+ * Both algorithms are those of Netflix's concurrency-limits (`AIMDLimit`, `Gradient2Limit`); each class says where it departs and why.
+ */
+
+/** What the successful runs of one window say. */
+export interface Measured {
+  /** Mean running time in milliseconds. */
+  readonly latency: number
+  /** The most permits that ran at once. */
+  readonly peak: number
+}
+
+export interface Bounds {
+  readonly min: number
+  readonly max: number
+}
+
+export interface Algorithm {
+  /** The limit before it is cut to a whole number. */
+  estimate: number
+  /** What a run takes when the server is not loaded; `undefined` where the algorithm does not know. */
+  readonly base: number | undefined
+  readonly onWindow: (measured: Measured) => void
+  /** Overload was seen: a run was rejected, failed or took too long. Called once per round trip. */
+  readonly onDrop: () => void
+}
+
+const clamp = ({ max, min }: Bounds, value: number): number => Math.max(min, Math.min(max, value))
+
+/**
+ * Additive increase, multiplicative decrease: one more per window without a drop, a part less at a drop.
+ *
+ * Netflix adds one per sample; per window, the climb does not depend on how short the runs are.
+ */
+export class Aimd implements Algorithm {
+  estimate: number
+  readonly base = undefined
+  readonly bounds: Bounds
+  readonly backoffRatio: number
+
+  constructor(bounds: Bounds, initial: number, backoffRatio: number) {
+    this.bounds = bounds
+    this.estimate = initial
+    this.backoffRatio = backoffRatio
+  }
+
+  onWindow({ peak }: Measured): void {
+    // Who uses less than half of the limit says nothing about what lies above it.
+    if (peak * 2 >= this.estimate) this.estimate = clamp(this.bounds, this.estimate + 1)
+  }
+
+  onDrop(): void {
+    const { backoffRatio, bounds, estimate } = this
+    this.estimate = clamp(bounds, Math.min(estimate - 1, Math.floor(estimate * backoffRatio)))
+  }
+}
+
+export interface GradientOptions {
+  readonly backoffRatio: number
+  readonly queueSize: (limit: number) => number
+  readonly smoothing: number
+  readonly tolerance: number
+  readonly longWindow: number
+}
+
+/** Windows whose plain mean is the first base. */
+const warmUp = 10
+
+/**
+ * Compares the latency of a window with the base, the latency without load:
+ *
+ * ```
+ * gradient = clamp(tolerance × base ÷ latency, 0.5, 1)
+ * limit   ← limit × (1 − smoothing) + (limit × gradient + queueSize) × smoothing
+ * ```
+ *
+ * Two departures, both about the base. In the original it is an exponential mean over all windows, so the queueing that the limit itself causes teaches it that slow
+ * is normal, and under steady saturation the limit creeps up for ever (by queueSize ÷ longWindow a window; a test has the figures). Here
+ *
+ * - a window teaches a higher base only if it used at most half of the limit; a lower one is always believed;
+ * - a server that became slower for good must not starve the limit either. That is seen while the limit falls: load that is ours takes the latency down with it. Where
+ *   a good part of the limit is gone and the latency has stayed, it is not our queueing, and becomes the base.
+ *
+ * Not chosen: to probe, that is to cut the limit now and then and look. Work of mixed length would stand behind the few long runs that hold what is left.
+ *
+ * A drop takes `backoffRatio`; the original looks at latency alone, and rejections are quick.
+ */
+export class Gradient2 implements Algorithm {
+  estimate: number
+  base: number | undefined = undefined
+  readonly bounds: Bounds
+  readonly options: GradientOptions
+  private taught = 0
+  /** Where the present fall of the limit began, and the highest latency since. */
+  private fall = { from: Infinity, latency: 0 }
+
+  constructor(bounds: Bounds, initial: number, options: GradientOptions) {
+    this.bounds = bounds
+    this.estimate = initial
+    this.options = options
+  }
+
+  onWindow({ latency, peak }: Measured): void {
+    const { estimate, options } = this
+    const light = peak * 2 <= estimate
+    const base = this.teach(latency, light)
+    if (peak * 2 < estimate) return
+    // 0 is a run on a virtual clock: as fast as can be.
+    const gradient = latency > 0 ? Math.max(0.5, Math.min(1, (options.tolerance * base) / latency)) : 1
+    const target = estimate * gradient + options.queueSize(Math.floor(estimate))
+    this.estimate = clamp(this.bounds, estimate * (1 - options.smoothing) + target * options.smoothing)
+    this.watchFall(latency, estimate)
+  }
+
+  onDrop(): void {
+    this.estimate = clamp(this.bounds, this.estimate * this.options.backoffRatio)
+    // Rejections made it fall, not latency: nothing can be learned from how latency went along.
+    this.fall = { from: Infinity, latency: 0 }
+  }
+
+  private teach(latency: number, light: boolean): number {
+    let base = this.base ?? latency
+    if (this.taught === 0 || light || latency < base) {
+      this.taught++
+      base += (latency - base) * (this.taught <= warmUp ? 1 / this.taught : 2 / (this.options.longWindow + 1))
+      // After a long time of overload the exponential mean alone would take hundreds of windows to come down.
+      if (base > 2 * latency) base *= 0.9
+    }
+    this.base = base
+    return base
+  }
+
+  /** Lets the base follow a server that became slower for good. Latency that is ours would have fallen to 0.6 with the limit; 0.8 is half-way. */
+  private watchFall(latency: number, before: number): void {
+    const { fall } = this
+    if (this.estimate >= before) {
+      fall.from = Infinity
+      return
+    }
+    if (fall.from === Infinity) this.fall = { from: before, latency }
+    else fall.latency = Math.max(fall.latency, latency)
+    if (this.estimate <= this.fall.from * 0.6 && latency >= this.fall.latency * 0.8) {
+      this.base = latency
+      this.fall.from = Infinity
+    }
+  }
+}
