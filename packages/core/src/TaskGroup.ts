@@ -75,7 +75,7 @@ import type * as Outcome from "./Outcome.ts"
 import type { Progress } from "./Progress.ts"
 import * as Settings from "./Settings.ts"
 
-export type { Dump } from "./internal/dump.ts"
+export type { Dump, DumpTask } from "./internal/dump.ts"
 
 /**
  * What a task's failure does to the group.

@@ -142,10 +142,10 @@ export interface Options<
    */
   readonly slowAfter?: Duration.Input | undefined
   /**
-   * `gradient2`: how many runs more than needed may queue at the server; also how fast the limit grows. A function is given the limit.
+   * `gradient2`: how many runs more than needed may queue at the server; also how fast the limit grows, by `queueSize` × `smoothing` a window.
    * @default 4
    */
-  readonly queueSize?: number | ((limit: number) => number) | undefined
+  readonly queueSize?: number | undefined
   /**
    * `gradient2`: how much of the way to a new limit is gone at once, above 0 up to 1.
    * @default 0.2
@@ -338,6 +338,7 @@ const read = (options: Options) => {
   check.options(where, options, [...shared, ...gradientOnly])
   const kind = Settings.oneOf(where, "algorithm", options.algorithm, ["gradient2", "aimd"])
   const { classify } = options
+  check.text(where, "name", options.name)
   const min = check.whole(where, "min", options.min ?? 1)
   const max = check.number(
     where,
@@ -369,19 +370,11 @@ const read = (options: Options) => {
   } else {
     algorithm = new Gradient2({ min, max }, initial, {
       backoffRatio,
-      queueSize: queueSizeOf(where, options.queueSize ?? 4),
+      queueSize: check.number(where, "queueSize", options.queueSize ?? 4, "a number above 0", (n) => n > 0 && n < Infinity),
       smoothing: check.number(where, "smoothing", options.smoothing ?? 0.2, "above 0 and up to 1", (n) => n > 0 && n <= 1),
       tolerance: check.number(where, "tolerance", options.tolerance ?? 1.5, "a number of at least 1", (n) => n >= 1 && n < Infinity),
       longWindow: check.whole(where, "longWindow", options.longWindow ?? 600)
     })
   }
   return { sampler: new Sampler(algorithm, window), classify, min, max }
-}
-
-const queueSizeOf = (where: string, value: unknown): ((limit: number) => number) => {
-  const expected = "a number of at least 0, or a function that gives one"
-  const valid = (size: unknown): number => check.number(where, "queueSize", size, expected, (n) => n >= 0 && n < Infinity)
-  if (typeof value === "function") return (limit) => valid(value(limit))
-  const size = valid(value)
-  return () => size
 }

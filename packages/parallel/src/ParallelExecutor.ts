@@ -62,7 +62,6 @@ import * as Settings from "@skein/core/Settings"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { either, fanOut, type FanOutOptions, planOf } from "./fanOut.ts"
@@ -287,36 +286,122 @@ class Executor implements ParallelExecutor {
   }
 
   readonly gather: ParallelExecutor["gather"] = (effects, options) => {
-    const plan = this.planOf("gather", options)
-    return this.whole((own) => parallelGather(effects as Iterable<AnyEffect>, own), plan, options) as never
+    this.check("gather", options)
+    return this.call((own) => parallelGather(effects as Iterable<AnyEffect>, own), options, this.whole) as never
   }
 
   readonly map: ParallelExecutor["map"] = (items, f, options) => {
-    const plan = this.planOf("map", options)
-    return this.whole((own) => parallelMap(items, f, own), plan, options) as never
+    this.check("map", options)
+    return this.call((own) => parallelMap(items, f, own), options, this.whole) as never
   }
 
   readonly fanOut: ParallelExecutor["fanOut"] = (effects, joiner, options) => {
-    const plan = this.planOf("fanOut", options)
-    return this.call((own) => fanOut(effects, joiner as never, own), plan, options) as never
+    this.check("fanOut", options)
+    return this.call((own) => fanOut(effects, joiner as never, own), options, Effect.succeed) as never
   }
 
-  /** Checks the options of a call under the executor's own name. */
-  private planOf(method: "gather" | "map" | "fanOut", options: object | undefined): gather.Plan {
+  /** Refuses wrong options of a call under the executor's own name. */
+  private check(method: "gather" | "map" | "fanOut", options: object | undefined): void {
     const where = `ParallelExecutor.${method}`
     const limiter = (options as Options<never, never> | undefined)?.limiter
     if (limiter !== undefined) throw Settings.mustBe(where, "limiter", "left out, for the limit is the executor's", limiter)
-    return method === "fanOut" ? planOf(where, options) : gather.plan(where, options)
+    if (method === "fanOut") planOf(where, options)
+    else gather.plan(where, options)
   }
 
-  /** A call that answers with all outcomes: cut short by closing, it fails, and nothing it had is lost. */
-  private whole(
-    run: (own: Options<never, never>) => Effect.Effect<GatherResult.GatherResult<unknown, unknown, unknown>, unknown, unknown>,
-    plan: gather.Plan,
-    options: object | undefined
+  /** What a call answers with that closing cut short: all it has, as a failure, unless nothing is missing. */
+  private readonly whole = (result: GatherResult.GatherResult<unknown, unknown, unknown>): AnyEffect =>
+    result.allSucceeded && result.exhausted ? Effect.succeed(result) : Effect.fail(this.refusal(result))
+
+  private call<A>(
+    run: (own: Options<unknown, never>) => Effect.Effect<A, unknown, unknown>,
+    options: object | undefined,
+    whenCut: (value: A) => AnyEffect
   ): AnyEffect {
-    return Effect.flatMap(this.call(run, plan, options), ({ cut, value }) =>
-      cut && !(value.allSucceeded && value.exhausted) ? Effect.fail(this.refusal(value)) : Effect.succeed(value)
-    )
+    return Effect.withFiber((fiber) => {
+      let call: Call | undefined
+      // The frame comes first and the call is listed inside it: listed before, a caller that is interrupted in between would hold up the closing for ever.
+      return Effect.onExitPrimitive(
+        Effect.suspend(() => {
+          if (this.closed) return Effect.fail(this.refusal(undefined))
+          const own = { stop: new AbortController(), outer: Context.get(fiber.context, Inside) }
+          this.calls.add(call = own)
+          const answer = Effect.flatMap(this.limiter.stats, ({ permits }) => run(this.optionsOf(options, permits, own.stop.signal)))
+          return Effect.flatMap(Effect.provideService(answer, Inside, own), (value) => own.stop.signal.aborted ? whenCut(value) : Effect.succeed(value))
+        }),
+        () => {
+          if (call !== undefined) this.calls.delete(call)
+          this.notify()
+          return undefined
+        }
+      )
+    })
+  }
+
+  /** The options of a call over the defaults. More places than there are permits would only let one call fill the line before all others. */
+  private optionsOf(options: object | undefined, permits: number, closing: AbortSignal): Options<unknown, never> {
+    const own: Record<string, unknown> = { ...this.defaults, concurrency: permits }
+    for (const [option, value] of Object.entries(options ?? {})) if (value !== undefined) own[option] = value
+    const { concurrency, onOutcome, stop } = own as Options<unknown, never>
+    return {
+      ...own,
+      concurrency: concurrency === "unbounded" ? permits : Math.min(concurrency!, permits),
+      limiter: this.limiter,
+      stop: either(stop, closing),
+      onOutcome: (outcome) => {
+        this.tasks[counterOf[outcome._tag]]++
+        return onOutcome?.(outcome)
+      }
+    }
+  }
+
+  private refusal(partial: ExecutorClosed["partial"]): ExecutorClosed {
+    return new ExecutorClosed({ executor: this.name, partial })
+  }
+
+  readonly stats: Effect.Effect<Stats> = Effect.suspend(() =>
+    Effect.map(this.limiter.stats, ({ abandoned, peak, permits, running, waiting }) => {
+      const { calls, closed, tasks } = this
+      return { permits, running, waiting, peak, abandoned, calls: calls.size, tasks: { ...tasks }, closed }
+    })
+  )
+
+  /**
+   * Stops all calls and waits for them. Whoever closes from inside a call does not wait for that call, which waits for him: he is interrupted with it when the closing is done.
+   */
+  readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
+    this.closed = true
+    const inside = new Set<Call>()
+    for (let call = Context.get(fiber.context, Inside); call !== undefined; call = call.outer) inside.add(call)
+    for (const call of [...this.calls]) call.stop.abort(this.refusal(undefined))
+    this.notify()
+    return this.until(() => [...this.calls].every((call) => inside.has(call)))
+  })
+
+  readonly awaitClosed: Effect.Effect<void> = Effect.suspend(() => this.until(() => this.closed && this.calls.size === 0))
+
+  private until(holds: () => boolean): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (holds()) return resume(Effect.void)
+      const look = (): void => {
+        if (!holds()) return
+        this.watchers.delete(look)
+        resume(Effect.void)
+      }
+      this.watchers.add(look)
+      return Effect.sync(() => this.watchers.delete(look))
+    })
+  }
+
+  private notify(): void {
+    if (this.closed) for (const look of [...this.watchers]) look()
   }
 }
+
+const counterOf = {
+  Completed: "completed",
+  Failed: "failed",
+  TimedOut: "timedOut",
+  Cancelled: "cancelled",
+  NotStarted: "notStarted"
+} as const satisfies Record<Outcome.Outcome<unknown, unknown>["_tag"], keyof Stats["tasks"]>

@@ -91,7 +91,7 @@ export type Node = RootNode | CallNode | TaskNode | DeadlineNode | PermitNode
 export type LimitNode = TaskNode | DeadlineNode
 
 /** An instant that binds the work below, and what must be known of that work when the instant comes. */
-export interface Limited {
+interface Limited {
   /** The instant on the timeline of `clock.ts`, in milliseconds; `Infinity` for none. Moves when it is extended. */
   at: number
   /** Sets another instant, timer included; absent where the owner keeps no timer for it. */

@@ -253,7 +253,7 @@ export class Runner<A, E> {
 }
 
 /** @internal */
-export const makeNode = (
+const makeNode = (
   call: lineage.CallNode,
   parent: lineage.Node,
   move: ((at: number) => void) | undefined

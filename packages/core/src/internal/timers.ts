@@ -19,7 +19,7 @@ import { clockOf, type Now, nowOf } from "./clock.ts"
 import type { AnyFiber } from "./lineage.ts"
 
 /** The priority at which due timers fire; the runtime's own work has 0. */
-export const afterOrdinaryWork = 1_000
+const afterOrdinaryWork = 1_000
 
 /** Half a microsecond, in milliseconds: absorbs the rounding between a clock's nanoseconds and our milliseconds. */
 export const slack = 0.0005

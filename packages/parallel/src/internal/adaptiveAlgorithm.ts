@@ -59,7 +59,7 @@ export class Aimd implements Algorithm {
 
 export interface GradientOptions {
   readonly backoffRatio: number
-  readonly queueSize: (limit: number) => number
+  readonly queueSize: number
   readonly smoothing: number
   readonly tolerance: number
   readonly longWindow: number
@@ -109,7 +109,7 @@ export class Gradient2 implements Algorithm {
     if (peak * 2 < estimate) return
     // 0 is a run on a virtual clock: as fast as can be.
     const gradient = latency > 0 ? Math.max(0.5, Math.min(1, (options.tolerance * base) / latency)) : 1
-    const target = estimate * gradient + options.queueSize(Math.floor(estimate))
+    const target = estimate * gradient + options.queueSize
     this.estimate = clamp(this.bounds, estimate * (1 - options.smoothing) + target * options.smoothing)
     this.watchFall(latency, estimate)
   }
@@ -132,18 +132,21 @@ export class Gradient2 implements Algorithm {
     return base
   }
 
-  /** Lets the base follow a server that became slower for good. Latency that is ours would have fallen to 0.6 with the limit; 0.8 is half-way. */
+  /**
+   * Lets the base follow a server that became slower for good. Each time the limit has fallen to 0.6: latency that is ours has fallen to 0.6 with it, other latency has stayed, and 0.8 is
+   * half-way. The first stretch is often ours, for the limit settles above the capacity, so it is asked again on the way down.
+   */
   private watchFall(latency: number, before: number): void {
-    const { fall } = this
-    if (this.estimate >= before) {
-      fall.from = Infinity
-      return
-    }
-    if (fall.from === Infinity) this.fall = { from: before, latency }
-    else fall.latency = Math.max(fall.latency, latency)
-    if (this.estimate <= this.fall.from * 0.6 && latency >= this.fall.latency * 0.8) {
+    const { estimate, fall } = this
+    if (estimate >= before) fall.from = Infinity
+    else if (fall.from === Infinity) this.fall = { from: before, latency }
+    else if (latency > fall.latency) fall.latency = latency
+    if (fall.from === Infinity || estimate > fall.from * 0.6) return
+    if (latency < fall.latency * 0.8) {
+      this.fall = { from: estimate, latency }
+    } else {
       this.base = latency
-      this.fall.from = Infinity
+      fall.from = Infinity
     }
   }
 }

@@ -14,7 +14,7 @@ export const known = {
 }
 
 /** The seed of a run that was given none: the order of the live runtime. */
-export const firstSeed = 1
+const firstSeed = 1
 
 export const seedOf = (where: string, seed: number | undefined): number =>
   seed === undefined ? firstSeed : check.positiveInt(where, "seed", seed, 0)

@@ -1,0 +1,230 @@
+/**
+ * Starts another copy of slow work, and takes the answer that comes first.
+ *
+ * `run` owns its copies: when it returns, all but the winner have been interrupted and their finalizers have run. A `Budget` is shared by many calls and owns no more than two numbers.
+ *
+ * The module holds `run`, and `budget`, which bounds the share of calls that are hedged.
+ *
+ * **When to use**
+ *
+ * Use for reads against services that are slow once in a hundred times for no reason of yours (a pause, a bad replica). Set `after` near the 95th percentile of the latency: then some 5 % more work cuts the tail. The
+ * idea and that figure are from Dean and Barroso, The Tail at Scale, 2013.
+ *
+ * **Details**
+ *
+ * Copy k starts when the first one has run for k × `after` without anybody having answered. Time that the first one waits for a permit of `limiter` does not count.
+ *
+ * | what happens | answer |
+ * | --- | --- |
+ * | a copy succeeds | its value; the others are interrupted and awaited |
+ * | a copy fails while another runs | goes on; further copies start as planned |
+ * | a copy fails and no other runs | fails: hedging is no retry |
+ * | it fails | with the cause of the first copy, the original; `GatherResult.fromCause` lists how each copy ended |
+ *
+ * **Guarantees**
+ *
+ * - Ownership: no copy outlives the call.
+ * - Interruption: interrupting the call interrupts each copy once and waits for its cleanup. A deadline around it does the same.
+ * - Failure: `E` is that of the effect. A defect counts as a failure of its copy. The defect of a copy that lost is logged as a warning, its typed failure is dropped.
+ * - Bounds: at most `copies` run; of all calls that share a budget, at most `min` + `ratio` × calls are further copies; with a `limiter`, a further copy starts only where a permit is free and nobody waits for one.
+ * - Cost: one waiting fiber for each further copy, from the start.
+ *
+ * **Gotchas**
+ *
+ * The work runs more than once, and a loser is cut off somewhere in the middle. That is right for reads and wrong for payments, unless those are idempotent.
+ *
+ * **Example** (Not waiting for a bad replica)
+ *
+ * ```ts
+ * import { Hedge } from "@skein/parallel"
+ * import * as Effect from "effect/Effect"
+ *
+ * let calls = 0
+ * const read = Effect.suspend(() => ++calls === 1 ? Effect.as(Effect.sleep("1 minute"), "slow") : Effect.succeed("quick"))
+ *
+ * const program = Effect.gen(function*() {
+ *   const budget = yield* Hedge.budget({ ratio: 0.05 })
+ *   const answer = yield* Hedge.run(read, { after: "20 millis", budget })
+ *   console.log(answer, calls) // => quick 2
+ *   console.log((yield* budget.stats).hedges) // => 1
+ * })
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as GatherResult from "@skein/core/GatherResult"
+import type * as Limiter from "@skein/core/Limiter"
+import * as Outcome from "@skein/core/Outcome"
+import * as Settings from "@skein/core/Settings"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+/**
+ * How to hedge a call.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /** How long to wait for an answer before each further copy. 0 starts all at once; `"Infinity"` never starts one. */
+  readonly after: Duration.Input
+  /**
+   * How many copies run at most, the first among them: a whole number of at least 1. 1 turns hedging off.
+   *
+   * @default 2
+   */
+  readonly copies?: number | undefined
+  /**
+   * What all calls together may spend on further copies.
+   *
+   * @default none: every slow call is hedged
+   */
+  readonly budget?: Budget | undefined
+  /**
+   * Runs each copy with a permit. The first one waits for it; further ones start only where one is free, so they switch themselves off under load.
+   *
+   * @default none
+   */
+  readonly limiter?: Limiter.Limiter | undefined
+  /**
+   * Names the copies among the limiter's holders, and the call in warnings.
+   *
+   * @default none
+   */
+  readonly name?: string | undefined
+}
+
+/**
+ * What a budget has seen.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface BudgetStats {
+  /** Calls that were made with it. */
+  readonly calls: number
+  /** Further copies that it has let start. */
+  readonly hedges: number
+  /** Further copies that it has not let start. */
+  readonly refused: number
+  /** How many it would let start now; may hold a fraction. */
+  readonly credit: number
+}
+
+/**
+ * A share of calls that may be hedged, made by `budget`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Budget {
+  readonly stats: Effect.Effect<BudgetStats>
+}
+
+/**
+ * Makes a budget for many calls: each call earns `ratio` of a further copy, each further copy costs a whole one.
+ *
+ * **Details**
+ *
+ * It begins with a credit of `min` and saves up no more than `max`, so that a long quiet time does not pay for a storm. It knows no time: an idle program earns nothing. The idea is that of Finagle's `RetryBudget` and of gRPC's retry throttling.
+ *
+ * @throws RangeError if an option is wrong or unknown
+ * @category constructors
+ * @since 0.1.0
+ */
+export const budget = (options: {
+  /** The share of calls that may be hedged: above 0 and at most 1. */
+  readonly ratio: number
+  /**
+   * The credit to begin with: a whole number of at least 0.
+   *
+   * @default 1
+   */
+  readonly min?: number | undefined
+  /**
+   * The most credit that is saved up: a whole number of at least 1 and `min`.
+   *
+   * @default 100, or `min` if that is more
+   */
+  readonly max?: number | undefined
+}): Effect.Effect<Budget> => {
+  const where = "Hedge.budget"
+  refuseUnknown(where, options, ["ratio", "min", "max"])
+  const { ratio } = options
+  if (!(typeof ratio === "number" && ratio > 0 && ratio <= 1)) throw Settings.mustBe(where, "ratio", "a number above 0 and at most 1", ratio)
+  const min = options.min === undefined ? 1 : wholeNumber(where, "min", options.min, 0)
+  const max = options.max === undefined ? Math.max(100, min) : wholeNumber(where, "max", options.max, Math.max(1, min))
+  return Effect.sync(() => new BudgetImpl(ratio, min, max))
+}
+
+/** Twenty times 0.05 is a little less than 1. */
+const rounding = 1e-9
+
+class BudgetImpl implements Budget {
+  private readonly ratio: number
+  private readonly max: number
+  private credit: number
+  private calls = 0
+  private hedges = 0
+  private refused = 0
+
+  constructor(ratio: number, min: number, max: number) {
+    this.ratio = ratio
+    this.max = max
+    this.credit = min
+  }
+
+  earn(): void {
+    this.calls++
+    this.credit = Math.min(this.max, this.credit + this.ratio)
+  }
+
+  spend(): boolean {
+    if (this.credit < 1 - rounding) {
+      this.refused++
+      return false
+    }
+    this.credit = Math.max(0, this.credit - 1)
+    this.hedges++
+    return true
+  }
+
+  readonly stats: Effect.Effect<BudgetStats> = Effect.sync(() => {
+    const { calls, credit, hedges, refused } = this
+    return { calls, hedges, refused, credit }
+  })
+}
+
+/**
+ * Runs an effect, and another copy of it each time `after` has passed without an answer, at most `copies` at once. The first success wins.
+ *
+ * @throws RangeError if an option is wrong or unknown; TypeError if `effect` is no effect
+ * @category combinators
+ * @since 0.1.0
+ */
+export const run = <A, E, R>(effect: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, E, R> => {
+  const where = "Hedge.run"
+  if (!Effect.isEffect(effect)) throw new TypeError(Settings.mustBe(where, "effect", "an Effect", effect).message)
+  refuseUnknown(where, options, ["after", "copies", "budget", "limiter", "name"])
+  const { budget, limiter, name } = options
+  if (options.after === undefined) throw Settings.mustBe(where, "after", "a duration that is not negative", undefined)
+  const after = afterOf(where, options.after)
+  const copies = options.copies === undefined ? 2 : wholeNumber(where, "copies", options.copies, 1)
+  if (budget !== undefined && !(budget instanceof BudgetImpl)) throw Settings.mustBe(where, "budget", "a Budget", budget)
+  if (limiter !== undefined && typeof limiter?.withPermit !== "function") throw Settings.mustBe(where, "limiter", "a Limiter", limiter)
+  if (name !== undefined && typeof name !== "string") throw Settings.mustBe(where, "name", "a string", name)
+  return Effect.suspend(() => new Call(effect, { after, copies: after === Infinity ? 1 : copies, budget, limiter, name }).run)
+}
+
+interface Plan {
+  readonly after: number
+  readonly copies: number
+  readonly budget: BudgetImpl | undefined
+  readonly limiter: Limiter.Limiter | undefined
+  readonly name: string | undefined
+}
