@@ -37,11 +37,15 @@ const end = (how: "value" | "fail" | "die" | undefined, value: string, error: st
 const words = { value: "gives", fail: "fails", die: "dies" }
 
 /** Makes an effect of a piece of work: the inline flavour. */
-export const toEffect = (work: Work, { mark, note }: Recorder): Effect.Effect<string, string> => {
+export const toEffect = (work: Work, recorder: Recorder): Effect.Effect<string, string> => Effect.suspend(() => once(work, recorder))
+
+const once = (work: Work, { mark, note }: Recorder): Effect.Effect<string, string> => {
   const { cleanup, ends, name, takes, uninterruptible } = work
   const body = Effect.andThen(wait(takes), end(ends, valueOf(name), errorOf(name)))
-  // Noted where it is known whether the work ended by itself: an interruption may still come in between.
+  // What is interrupted before its first step has done nothing and has nothing to clean up.
+  let started = false
   const noted = Effect.suspend(() => {
+    started = true
     note(`${name} starts`)
     return Effect.onExit(
       body,
@@ -50,7 +54,9 @@ export const toEffect = (work: Work, { mark, note }: Recorder): Effect.Effect<st
   })
   const clean = mark(`${name} is clean`)
   const whole = Effect.onExit(noted, () =>
-    cleanup === undefined
+    !started
+      ? Effect.void
+      : cleanup === undefined
       ? clean
       : Effect.andThen(
         cleanup.takes === undefined ? Effect.void : wait(cleanup.takes),

@@ -38,7 +38,7 @@ lawForAll("law 9: what completed by the deadline is in the result, and nothing s
     after: ({ interrupted }) => {
       if (interrupted !== undefined) return
       equalWords("values", valuesOf(answer), [valueOf("a"), valueOf("c")])
-      equalWords("started", whichOf(record.events, "starts"), ["a", "b", "c", "d"])
+      equalWords("started", whichOf(record.events, "starts").toSorted(), ["a", "b", "c", "d"])
       const rest = subject.name.includes("generator") ? [] : ["notStarted CallTimeout"]
       equalWords("outcomes", wordsOf(answer?.result), ["completed", "timeout call", "completed", "timeout call", ...rest])
     }
@@ -47,18 +47,19 @@ lawForAll("law 9: what completed by the deadline is in the result, and nothing s
 
 lawForAll("law 9: a task that completes although it was asked to stop is completed, and late", (subject) => {
   let words: Array<string> = []
+  let record = recorder()
   const works: ReadonlyArray<Work> = [{ name: "payment", takes: 9, uninterruptible: true }, { name: "in time", takes: 2 }, { name: "endless", takes: Infinity }]
   return everywhere(subject, {
     program: () => {
       words = []
-      return Effect.map(subject.run(works, { timeout: 5 }, recorder()), ({ result }) => {
+      return Effect.map(subject.run(works, { timeout: 5 }, record = recorder()), ({ result }) => {
         words = wordsOf(result)
       })
     },
     after: ({ interrupted }) => {
       if (interrupted === undefined) equalWords("outcomes", words, ["completed late", "completed", "timeout call"])
       // Whoever else is interrupted: the payment, once made, is never called anything but completed.
-      else if (words.length === 3 && !words[0]!.startsWith("completed") && words[0] !== "cancelled Interrupted" && words[0] !== "cancelled SiblingFailed") fail(words[0]!)
+      else if (words.length === 3 && record.events.includes("payment gives") && !words[0]!.startsWith("completed")) fail(words[0]!)
     }
   })
 })
@@ -217,7 +218,8 @@ describe("law 11: a queue limit", () => {
           words = wordsOf(yield* parallelMap([1, 2, 3], () => Effect.sleep(4), { limiter, queueTimeout: 5, taskTimeout: 5 }))
         }),
       after: ({ interrupted }) => {
-        if (interrupted === undefined) equalWords("outcomes", words, ["completed", "completed", "timeout queue"])
+        // Which of them is last in the limiter's line is the schedule's choice.
+        if (interrupted === undefined) equalWords("outcomes", words.toSorted(), ["completed", "completed", "timeout queue"])
       }
     })
   })

@@ -93,13 +93,13 @@ export const collect = (): void => {
   globalThis.gc?.()
 }
 
-export const median = (numbers: ReadonlyArray<number>): number => {
+const median = (numbers: ReadonlyArray<number>): number => {
   const sorted = numbers.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-export interface Row {
+interface Row {
   readonly name: string
   /** The median over all rounds, for one task. */
   readonly value: number
@@ -185,7 +185,7 @@ const tableOf = <Answer>(comparison: Comparison<Answer>, all: ReadonlyArray<Roun
 
 const count = (n: number): string => n.toLocaleString("en-US")
 
-export const printTable = (table: Table): void => {
+const printTable = (table: Table): void => {
   const whole = (value: number): string => (value < 10 ? value.toFixed(2) : count(Math.round(value)))
   const head = ["", table.unit, "min – max", `× ${table.baseline}`, "min – max of the rounds", "× in CPU time"]
   const lines = table.rows.map((row) => [
@@ -205,7 +205,7 @@ export const printTable = (table: Table): void => {
 }
 
 /** Where and how this was measured. */
-export const machine = (): Record<string, string | number> => {
+const machine = (): Record<string, string | number> => {
   const args = process.argv.slice(2).join(" ")
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown",

@@ -274,14 +274,17 @@ export {
 
 const own = ["onFailure", "outcomes", "onOutcome", "onProgress"]
 
-const settingsOf = (where: string, options: Options<OnFailure, Duration.Input | undefined>): GroupSettings => {
-  const pump = Settings.read(where, options ?? {}, own)
+const settingsOf = (where: string, given: Options<OnFailure, Duration.Input | undefined> | undefined): GroupSettings => {
+  const options = given === undefined ? {} : given
+  const pump = Settings.read(where, options, own)
   if (options.onOutcome !== undefined && typeof options.onOutcome !== "function") {
     throw Settings.mustBe(where, "onOutcome", "a function", options.onOutcome)
   }
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
     throw Settings.mustBe(where, "onProgress", "a function", options.onProgress)
   }
+  // A group tries each task once.
+  if ("attemptTimeout" in options) throw Settings.mustBe(where, "attemptTimeout", "given as taskTimeout", (options as { readonly attemptTimeout: unknown }).attemptTimeout)
   if ("retry" in options) throw Settings.mustBe(where, "retry", "given to Effect.retry around the task", (options as { readonly retry: unknown }).retry)
   return {
     where,

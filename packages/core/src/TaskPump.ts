@@ -510,14 +510,18 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       this.ready.push(task)
       return
     }
-    this.backingOff.set(
-      task,
-      this.timers.add(this.now() + again.delay, () => {
-        this.backingOff.delete(task)
-        this.ready.push(task)
-        this.fill()
-      })
-    )
+    const entry = this.timers.add(this.now() + again.delay, () => {
+      this.backingOff.delete(task)
+      this.ready.push(task)
+      this.fill()
+    })
+    this.backingOff.set(task, entry)
+    // To arm the timer a fiber took a step, in which the call may have been stopped: then nobody else looks here any more.
+    if (this.stopped !== undefined) {
+      this.timers.cancel(entry)
+      this.backingOff.delete(task)
+      this.giveUp(task, this.stopped)
+    }
   }
 
   /** @internal The grace is over: the task is settled as it stands and listed until it really ends. */

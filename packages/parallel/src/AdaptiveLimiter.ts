@@ -142,7 +142,8 @@ export interface Options<
    */
   readonly slowAfter?: Duration.Input | undefined
   /**
-   * `gradient2`: how many runs more than needed may queue at the server; also how fast the limit grows, by `queueSize` × `smoothing` a window.
+   * `gradient2`: how many runs more than needed may queue at the server; also how fast the limit grows, by `queueSize` × `smoothing` a window. Latency alone
+   * does not take the limit below twice this: choose less for a server that bears only a few.
    * @default 4
    */
   readonly queueSize?: number | undefined
@@ -257,7 +258,9 @@ export const makeUnsafe = <const F extends "wait" | "reject" = "wait", T extends
 ): AdaptiveLimiter<Limiter.ErrorOf<F, T>> => {
   const { classify, max, min, sampler } = read(options)
   const inner = Limiter.makeUnsafe<F, T>({ permits: sampler.limit, name: options.name, queue: options.queue })
-  const measured = measure(sampler, classify, (limit) => inner.resize(limit))
+  // Read when it runs and not when it is made: another run may have decided in between, and the later decision must not be undone (found by the simulator).
+  const follow = Effect.suspend(() => inner.resize(sampler.limit))
+  const measured = measure(sampler, classify, follow)
   const permits = (where: string, value: unknown, least: number, most: number, why: string): number =>
     check.number(where, "permits", value, `a whole number from ${least} to ${most}, ${why}`, (n) => Number.isSafeInteger(n) && n >= least && n <= most)
 
@@ -272,7 +275,7 @@ export const makeUnsafe = <const F extends "wait" | "reject" = "wait", T extends
     resize: (count) =>
       Effect.suspend(() => {
         sampler.set(permits("AdaptiveLimiter.resize", count, min, max, "the bounds of the limiter"))
-        return inner.resize(sampler.limit)
+        return follow
       }),
     limit: Effect.sync(() => sampler.limit),
     stats: Effect.map(inner.stats, (stats) => ({
@@ -297,7 +300,7 @@ const durationOf = (millis: number | undefined): Duration.Duration | undefined =
  * The frame is there before the run is counted and takes it back in the step in which it is left, so there is no step at which an interruption could leave a run behind. Only
  * where the limit has changed does it give an effect, which then runs uninterruptibly, before the permit goes back.
  */
-const measure = (sampler: Sampler, classify: Options["classify"], resize: (limit: number) => Effect.Effect<void>) => {
+const measure = (sampler: Sampler, classify: Options["classify"], follow: Effect.Effect<void>) => {
   const verdictOf = (fiber: Fiber.Fiber<unknown, unknown>, exit: Exit.Exit<unknown, unknown>, millis: number): Verdict => {
     if (classify !== undefined) {
       try {
@@ -324,7 +327,7 @@ const measure = (sampler: Sampler, classify: Options["classify"], resize: (limit
         (exit) => {
           if (run.state === "idle") return undefined
           const at = now()
-          return sampler.end(run, at, verdictOf(fiber, exit, at - run.startedAt)) ? resize(sampler.limit) : undefined
+          return sampler.end(run, at, verdictOf(fiber, exit, at - run.startedAt)) ? follow : undefined
         }
       )
     })

@@ -60,7 +60,7 @@ import * as Outcome from "@skein/core/Outcome"
 import * as Settings from "@skein/core/Settings"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
@@ -227,4 +227,115 @@ interface Plan {
   readonly budget: BudgetImpl | undefined
   readonly limiter: Limiter.Limiter | undefined
   readonly name: string | undefined
+}
+
+/** One hedged call: its copies race, and a copy ends the race only where its end decides. */
+class Call<A, E, R> {
+  private readonly effect: Effect.Effect<A, E, R>
+  private readonly plan: Plan
+  /** Copies that run, the first one from the beginning. */
+  private running = 1
+  private readonly failures: Array<Outcome.Outcome<A, E>> = []
+  /** Defects in the order in which they came: those of copies that lost would be seen by nobody. */
+  private readonly defects: Array<Cause.Cause<E>> = []
+  private failed = false
+
+  constructor(effect: Effect.Effect<A, E, R>, plan: Plan) {
+    this.effect = effect
+    this.plan = plan
+  }
+
+  get run(): Effect.Effect<A, E, R> {
+    const { budget, copies } = this.plan
+    budget?.earn()
+    if (copies === 1) return this.permitted(0, this.effect)
+    return Effect.clockWith((clock) => {
+      const startedAt = clock.currentTimeMillisUnsafe()
+      const started = Deferred.makeUnsafe<void>()
+      const first = Effect.suspend(() => {
+        Deferred.doneUnsafe(started, Exit.void)
+        return this.effect
+      })
+      const all = [this.copy(0, first)]
+      for (let index = 1; index < copies; index++) all.push(this.further(index, started))
+      // The race waits for the cleanup of those that lost before it goes on to the winner's exit.
+      const answer = Effect.flatMap(Effect.raceAllFirst(all), (exit) => {
+        if (Exit.isSuccess(exit)) return exit
+        this.failed = true
+        const list = this.failures.sort((a, b) => a.index - b.index)
+        const elapsed = Duration.millis(clock.currentTimeMillisUnsafe() - startedAt)
+        return Effect.failCause(GatherResult.annotateCause(Outcome.cause(list[0]!)!, GatherResult.make(list, { elapsed })))
+      })
+      return Effect.onExit(answer, () => (this.defects.length === 0 || this.failed ? Effect.void : this.warn))
+    })
+  }
+
+  /** Starts when its time has come, if there is credit and room for it; else waits to be interrupted. */
+  private further(index: number, started: Deferred.Deferred<void>): Effect.Effect<Exit.Exit<A, E>, never, R> {
+    const { after, budget, limiter } = this.plan
+    return Deferred.await(started).pipe(
+      Effect.andThen(Effect.sleep(after * index)),
+      Effect.andThen(limiter === undefined ? Effect.succeed(true) : Effect.map(limiter.stats, hasRoom)),
+      Effect.flatMap((room) => {
+        // Nothing runs any more: the call is about to fail, and a copy now would be a retry.
+        if (!room || this.running === 0 || (budget !== undefined && !budget.spend())) return Effect.never
+        this.running++
+        return this.copy(index, this.effect)
+      })
+    )
+  }
+
+  private copy(index: number, effect: Effect.Effect<A, E, R>): Effect.Effect<Exit.Exit<A, E>, never, R> {
+    const noted = Effect.onExit(this.permitted(index, effect), (exit) => {
+      if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) this.defects.push(exit.cause)
+      return Effect.void
+    })
+    return Effect.flatMap(Effect.exit(noted), (exit): Effect.Effect<Exit.Exit<A, E>> => {
+      this.running--
+      if (Exit.isSuccess(exit)) return Effect.succeed(exit)
+      this.failures.push(this.outcomeOf(index, exit.cause))
+      return this.running === 0 ? Effect.succeed(exit) : Effect.never
+    })
+  }
+
+  private outcomeOf(index: number, cause: Cause.Cause<E>): Outcome.Outcome<A, E> {
+    const info = { index, name: this.plan.name, attempts: 1 }
+    return Cause.hasInterruptsOnly(cause) ? new Outcome.Cancelled(info, { _tag: "Interrupted" }, cause) : new Outcome.Failed(info, cause)
+  }
+
+  /** Between the look at the limiter and the request somebody else may have taken the room: a further copy then stands behind all others. */
+  private permitted(index: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const { limiter, name } = this.plan
+    return limiter === undefined ? effect : limiter.withPermit(effect, { priority: index === 0 ? "normal" : "low", name })
+  }
+
+  private get warn(): Effect.Effect<void> {
+    const causes = this.defects
+    return Effect.logWarning(
+      `skein: ${this.plan.name ?? "Hedge.run"}: a copy whose answer was not needed died`,
+      Cause.fromReasons(causes.flatMap((cause) => cause.reasons.filter(Cause.isDieReason)))
+    )
+  }
+}
+
+const hasRoom = ({ paused, permits, running, waiting }: Limiter.Stats): boolean => !paused && waiting === 0 && running < permits
+
+const afterOf = (where: string, after: Duration.Input): number => {
+  try {
+    return Settings.read(where, { timeout: after }, []).timeout
+  } catch {
+    throw Settings.mustBe(where, "after", "a duration that is not negative", after)
+  }
+}
+
+const wholeNumber = (where: string, option: string, value: unknown, minimum: number): number => {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum) return value
+  throw Settings.mustBe(where, option, `a whole number of at least ${minimum}`, value)
+}
+
+const refuseUnknown = (where: string, options: object | undefined, known: ReadonlyArray<string>): void => {
+  if (typeof options !== "object" || options === null) throw Settings.mustBe(where, "options", "an object", options)
+  for (const key in options) {
+    if (!known.includes(key)) throw new RangeError(`${where}: unknown option ${JSON.stringify(key)}, known are ${known.join(", ")}`)
+  }
 }

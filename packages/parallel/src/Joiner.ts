@@ -203,7 +203,8 @@ export interface MakeOptions<S, in A, in E, out B, out E2 = never> {
   /** Takes the next outcome: `Joiner.next(state)` or `Joiner.decided(state)`. Tasks that were cut short or never started have outcomes too. */
   readonly onOutcome: (state: S, outcome: Outcome.Outcome<A, E>) => Step<S>
   /**
-   * Whether what is wanted can still be had when at most `left` more outcomes come (`Infinity` while the size of the input is not known). Asked before anything starts and after each outcome; `false` decides.
+   * Whether what is wanted can still be had when `left` more outcomes come: `Infinity` until the size of the input is known. Asked before anything starts, after each outcome, and when a lazy source has ended;
+   * `false` decides.
    *
    * @default always
    */

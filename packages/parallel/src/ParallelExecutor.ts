@@ -314,7 +314,7 @@ class Executor implements ParallelExecutor {
     result.allSucceeded && result.exhausted ? Effect.succeed(result) : Effect.fail(this.refusal(result))
 
   private call<A>(
-    run: (own: Options<unknown, never>) => Effect.Effect<A, unknown, unknown>,
+    run: (own: Options<any, any>) => Effect.Effect<A, unknown, unknown>,
     options: object | undefined,
     whenCut: (value: A) => AnyEffect
   ): AnyEffect {
@@ -339,10 +339,10 @@ class Executor implements ParallelExecutor {
   }
 
   /** The options of a call over the defaults. More places than there are permits would only let one call fill the line before all others. */
-  private optionsOf(options: object | undefined, permits: number, closing: AbortSignal): Options<unknown, never> {
+  private optionsOf(options: object | undefined, permits: number, closing: AbortSignal): Options<any, any> {
     const own: Record<string, unknown> = { ...this.defaults, concurrency: permits }
     for (const [option, value] of Object.entries(options ?? {})) if (value !== undefined) own[option] = value
-    const { concurrency, onOutcome, stop } = own as Options<unknown, never>
+    const { concurrency, onOutcome, stop } = own as Options<any, any>
     return {
       ...own,
       concurrency: concurrency === "unbounded" ? permits : Math.min(concurrency!, permits),

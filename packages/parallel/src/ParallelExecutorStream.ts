@@ -67,20 +67,21 @@ export const stats = (
     if (option !== "every") throw new RangeError(`${where}: unknown option ${JSON.stringify(option)}, known are every`)
   }
   const every = intervalOf(where, options?.every ?? "1 second")
-  const step = Effect.as(Effect.raceFirst(executor.awaitClosed, Effect.sleep(every)), false)
-  // A stream that ends as soon as `closed` is read would miss the calls that closing still waits for.
-  const over = Effect.raceFirst(Effect.as(executor.awaitClosed, true), step)
+  // Closed is what `awaitClosed` says: by then the calls that closing has to wait for are over.
+  const step = Effect.raceFirst(Effect.as(executor.awaitClosed, "over" as const), Effect.as(Effect.sleep(every), "next" as const))
   return Stream.unfold("first" as "first" | "next" | "over", (at) => {
     if (at === "over") return Effect.succeed(undefined)
-    return Effect.gen(function* () {
-      const closed = at === "next" ? yield* over : false
-      return [yield* executor.stats, closed ? "over" : "next"] as const
-    })
+    return Effect.flatMap(at === "first" ? Effect.succeed("next" as const) : step, (then) => Effect.map(executor.stats, (stats) => [stats, then] as const))
   })
 }
 
 const intervalOf = (where: string, every: Duration.Input): Duration.Duration => {
-  const { timeout } = Settings.read(where, { timeout: every }, [])
-  if (!(timeout > 0)) throw Settings.mustBe(where, "every", "a duration above zero", every)
-  return Duration.millis(timeout)
+  let millis = 0
+  try {
+    millis = Settings.read(where, { timeout: every }, []).timeout
+  } catch {
+    // What is no duration at all is refused below, in the words of this option.
+  }
+  if (!(millis > 0)) throw Settings.mustBe(where, "every", "a duration above zero", every)
+  return Duration.millis(millis)
 }

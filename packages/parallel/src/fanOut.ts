@@ -48,6 +48,7 @@
  * @since 0.1.0
  */
 import * as GatherResult from "@skein/core/GatherResult"
+import type * as Outcome from "@skein/core/Outcome"
 import * as Settings from "@skein/core/Settings"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -112,6 +113,12 @@ const aborted = (signal: AbortSignal): Effect.Effect<void> =>
 
 const identity = (effect: AnyEffect): AnyEffect => effect
 
+/** Whether an outcome tells that the whole call is being stopped. */
+const isStopping = (outcome: Outcome.Outcome<unknown, unknown>): boolean =>
+  outcome._tag === "NotStarted" ||
+  (outcome._tag === "TimedOut" && (outcome.limit === "call" || outcome.limit === "deadline")) ||
+  (outcome._tag === "Cancelled" && outcome.reason._tag !== "Interrupted")
+
 /** One call: stands between the gather, which runs the tasks, and the joiner's state. */
 class FanOut<B, E2> {
   private readonly plan: gather.Plan
@@ -144,11 +151,14 @@ class FanOut<B, E2> {
     const observed: gather.Plan = {
       ...plan,
       stop: either(plan.stop, this.stop.signal),
-      // The user's observer comes last, so that what it throws or gives is the gather's to deal with (law 13).
       onOutcome: (outcome) => {
-        this.settled++
-        this.ask(() => this.fold!.onOutcome(outcome))
-        return onOutcome?.(outcome)
+        // The user's observer comes first: a decision may end other tasks at once, and their outcomes come after this one. What it throws or gives is the gather's to deal with (law 13).
+        try {
+          return onOutcome?.(outcome)
+        } finally {
+          this.settled++
+          this.ask(() => this.fold!.onOutcome(outcome), isStopping(outcome))
+        }
       }
     }
     return Effect.matchCauseEffect(gather.run(observed, { items: this.items, f: identity }), {
@@ -160,9 +170,10 @@ class FanOut<B, E2> {
   /**
    * Lets the joiner judge. Whatever it decides, and whatever it throws, stops the rest in this very turn: before the gather can start another task.
    *
-   * The reason in the outcomes is then that of an abort: the gather knows no other way to be stopped at once.
+   * The reason in the outcomes is then that of an abort: the gather knows no other way to be stopped at once. A call that is being stopped already keeps the reason it has, and inner calls their chance to answer a
+   * deadline.
    */
-  private ask(decides: () => boolean): void {
+  private ask(decides: () => boolean, stopping = false): void {
     if (this.over) return
     const left = this.total - this.settled
     try {
@@ -171,7 +182,7 @@ class FanOut<B, E2> {
       this.broken = { defect }
     }
     this.over = true
-    if (left > 0) this.stop.abort("the joiner has decided")
+    if (left > 0 && !stopping) this.stop.abort("the joiner has decided")
   }
 
   /** An input of unknown size tells how many are left when it ends: a quorum may be out of reach from then on. */

@@ -40,8 +40,8 @@ export class Runner<A, E> {
   private entered = false
   /** What the fiber runs. */
   readonly loop: Effect.Effect<void, E> = Effect.whileLoop<A, E, never>(this)
-  /** When the current task's time is over, in milliseconds; 0 if never. */
-  private limitAt = 0
+  /** When the current task's time is over, in milliseconds; -1 if never. A virtual clock starts at 0. */
+  private limitAt = -1
   private limitEntry: Entry | undefined = undefined
   private stopEntry: Entry | undefined = undefined
 
@@ -131,7 +131,7 @@ export class Runner<A, E> {
       task.started = this.ended >= 0 && this.ended === task.queued ? this.ended : this.pump.instant >= 0 ? this.pump.instant : this.pump.micros()
       this.pump.instant = -1
     }
-    if (!this.pump.hasTaskLimits && task.timeout < 0 && this.limitAt === 0) return
+    if (!this.pump.hasTaskLimits && task.timeout < 0 && this.limitAt < 0) return
     const taskLimit = this.pump.taskLimit(task)
     const at = settings.attemptTimeout < Infinity ? Math.min(taskLimit, this.pump.now() + settings.attemptTimeout) : taskLimit
     ;(task.node ?? this.node).at = at
@@ -143,7 +143,7 @@ export class Runner<A, E> {
    * long limit therefore never touch it.
    */
   private limit(at: number): void {
-    this.limitAt = at < Infinity ? at : 0
+    this.limitAt = at < Infinity ? at : -1
     if (this.limitEntry === undefined) {
       if (at < Infinity) this.limitEntry = this.pump.timers.add(at, () => this.onLimit())
     } else if (at < this.limitEntry.at || this.limitEntry.position < 0) this.pump.timers.move(this.limitEntry, at)
@@ -163,7 +163,7 @@ export class Runner<A, E> {
 
   private onLimit(): void {
     const { pump, task } = this
-    if (task === undefined || task.cut !== undefined || this.limitAt === 0) return
+    if (task === undefined || task.cut !== undefined || this.limitAt < 0) return
     if (this.limitAt > pump.now() + slack) {
       pump.timers.move(this.limitEntry!, this.limitAt)
       return
@@ -240,7 +240,7 @@ export class Runner<A, E> {
       // A detached call of this task is still inside this node: the next task must not answer for it, so another runner takes it.
       if (this.ownNode.answering > 0) this.spent = true
     }
-    this.limitAt = 0
+    this.limitAt = -1
   }
 
   /** Gives the place back, once. */

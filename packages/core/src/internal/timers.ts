@@ -24,6 +24,9 @@ const afterOrdinaryWork = 1_000
 /** Half a microsecond, in milliseconds: absorbs the rounding between a clock's nanoseconds and our milliseconds. */
 export const slack = 0.0005
 
+/** The last step on the way to an instant, in milliseconds: a whole number of nanoseconds that is exact in binary, for the sum of both sleeps must be that instant. */
+const step = 1 / 64
+
 export interface Entry {
   at: number
   /** Which of several that are due at the same instant fires first: the one that was set first. */
@@ -41,10 +44,16 @@ export class Timers {
   private sleeper: Fiber.Fiber<void> | undefined
   private wakesAt = Infinity
   private set = 0
+  /**
+   * The clock is set by hand. Effect's `TestClock` wakes sleepers of one instant one after the other, in the order in which they went to sleep, and lets each finish what it does before it wakes the next: two
+   * drains are nothing there. To be the last of an instant one has to be the last to go to sleep, so the last step of the way is a sleep of its own.
+   */
+  private readonly byHand: boolean
   private armed = 0
 
   constructor(clock: Clock.Clock, scheduler: Scheduler.Scheduler) {
     this.clock = clock
+    this.byHand = "adjust" in clock
     this.now = nowOf(clock)
     this.context = Context.make(Clock.Clock, clock).pipe(Context.add(Scheduler.Scheduler, scheduler)) as Context.Context<never>
   }
@@ -115,7 +124,7 @@ export class Timers {
     previous?.interruptUnsafe()
     if (mine !== this.armed) return
     const sleeper: Fiber.Fiber<void> = Effect.runForkWith(this.context)(
-      Effect.suspend(() => Effect.andThen(this.clock.sleep(Duration.millis(Math.max(0, at - this.now()))), twoDrains))
+      Effect.suspend(() => Effect.andThen(this.sleep(at - this.now()), twoDrains))
     )
     if (mine !== this.armed) return sleeper.interruptUnsafe()
     this.sleeper = sleeper
@@ -126,6 +135,12 @@ export class Timers {
       this.wakesAt = Infinity
       this.fireDue()
     })
+  }
+
+  private sleep(millis: number): Effect.Effect<void> {
+    return this.byHand && millis > step
+      ? Effect.andThen(this.clock.sleep(Duration.millis(millis - step)), this.clock.sleep(Duration.millis(step)))
+      : this.clock.sleep(Duration.millis(Math.max(0, millis)))
   }
 
   private fireDue(): void {

@@ -4,10 +4,12 @@
  * Both algorithms are those of Netflix's concurrency-limits (`AIMDLimit`, `Gradient2Limit`); each class says where it departs and why.
  */
 
-/** What the successful runs of one window say. */
+/** What the runs of one window say. */
 export interface Measured {
   /** Mean running time in milliseconds. */
   readonly latency: number
+  /** At least half of them came to their end; otherwise most were cut off, and `latency` tells more of somebody's timeout than of the server. */
+  readonly whole: boolean
   /** The most permits that ran at once. */
   readonly peak: number
 }
@@ -67,6 +69,10 @@ export interface GradientOptions {
 
 /** Windows whose plain mean is the first base. */
 const warmUp = 10
+/** How much of a lower latency is believed at once. */
+const downward = 0.2
+/** A fall is over when there was no new low for so many windows: one outlier does not end it. */
+const settled = 10
 
 /**
  * Compares the latency of a window with the base, the latency without load:
@@ -93,8 +99,8 @@ export class Gradient2 implements Algorithm {
   readonly bounds: Bounds
   readonly options: GradientOptions
   private taught = 0
-  /** Where the present fall of the limit began, and the highest latency since. */
-  private fall = { from: Infinity, latency: 0 }
+  /** The present fall of the limit: where it began, the highest latency since, its lowest point and how many windows ago that was. */
+  private fall: { readonly from: number; latency: number; lowest: number; since: number } | undefined = undefined
 
   constructor(bounds: Bounds, initial: number, options: GradientOptions) {
     this.bounds = bounds
@@ -102,51 +108,58 @@ export class Gradient2 implements Algorithm {
     this.options = options
   }
 
-  onWindow({ latency, peak }: Measured): void {
+  onWindow({ latency, peak, whole }: Measured): void {
     const { estimate, options } = this
-    const light = peak * 2 <= estimate
+    const light = peak * 2 <= estimate && whole
     const base = this.teach(latency, light)
     if (peak * 2 < estimate) return
     // 0 is a run on a virtual clock: as fast as can be.
     const gradient = latency > 0 ? Math.max(0.5, Math.min(1, (options.tolerance * base) / latency)) : 1
     const target = estimate * gradient + options.queueSize
     this.estimate = clamp(this.bounds, estimate * (1 - options.smoothing) + target * options.smoothing)
-    this.watchFall(latency, estimate)
+    if (whole) this.watchFall(latency, estimate)
   }
 
   onDrop(): void {
     this.estimate = clamp(this.bounds, this.estimate * this.options.backoffRatio)
     // Rejections made it fall, not latency: nothing can be learned from how latency went along.
-    this.fall = { from: Infinity, latency: 0 }
+    this.fall = undefined
   }
 
   private teach(latency: number, light: boolean): number {
     let base = this.base ?? latency
     if (this.taught === 0 || light || latency < base) {
       this.taught++
-      base += (latency - base) * (this.taught <= warmUp ? 1 / this.taught : 2 / (this.options.longWindow + 1))
-      // After a long time of overload the exponential mean alone would take hundreds of windows to come down.
-      if (base > 2 * latency) base *= 0.9
+      const slow = this.taught <= warmUp ? 1 / this.taught : 2 / (this.options.longWindow + 1)
+      // A window below the base shows that the base is too high, and until it is down the limit grows: Netflix takes 0.9 at twice the latency for the same reason.
+      base += (latency - base) * (latency < base ? Math.max(slow, downward) : slow)
     }
     this.base = base
     return base
   }
 
   /**
-   * Lets the base follow a server that became slower for good. Each time the limit has fallen to 0.6: latency that is ours has fallen to 0.6 with it, other latency has stayed, and 0.8 is
-   * half-way. The first stretch is often ours, for the limit settles above the capacity, so it is asked again on the way down.
+   * Lets the base follow a server that became slower for good. Latency that is ours falls in proportion to the limit, other latency stays; half-way between the two decides. Asked each
+   * time the limit has fallen to 0.6, where what is measured lags too little to matter, and where it comes to rest. The first stretch is often ours, for the limit settles above the
+   * capacity, so each stretch is compared with its own beginning.
    */
   private watchFall(latency: number, before: number): void {
     const { estimate, fall } = this
-    if (estimate >= before) fall.from = Infinity
-    else if (fall.from === Infinity) this.fall = { from: before, latency }
-    else if (latency > fall.latency) fall.latency = latency
-    if (fall.from === Infinity || estimate > fall.from * 0.6) return
-    if (latency < fall.latency * 0.8) {
-      this.fall = { from: estimate, latency }
-    } else {
-      this.base = latency
-      fall.from = Infinity
+    if (fall === undefined) {
+      if (estimate < before) this.fall = { from: before, latency, lowest: estimate, since: 0 }
+      return
     }
+    if (latency > fall.latency) fall.latency = latency
+    if (estimate < fall.lowest) {
+      fall.lowest = estimate
+      fall.since = 0
+    } else fall.since++
+    const left = estimate / fall.from
+    const atRest = fall.since > settled
+    if (left > 0.6 && !atRest) return
+    if (left <= 0.8 && latency >= (fall.latency * (1 + left)) / 2) {
+      this.base = latency
+      this.fall = undefined
+    } else this.fall = atRest ? undefined : { from: estimate, latency, lowest: estimate, since: 0 }
   }
 }

@@ -46,6 +46,7 @@ export class Sampler {
   // The window that is being filled.
   private since = -Infinity
   private count = 0
+  private cut = 0
   private sum = 0
   private peak = 0
 
@@ -93,12 +94,13 @@ export class Sampler {
     }
     this.sum += latency
     this.count++
+    if (verdict === "interrupted") this.cut++
     if (this.count < this.window.samples || now - this.since < this.window.length) return false
     const mean = this.sum / this.count
     // At least two round trips, or the next decision would be taken before this one shows.
     if (now - this.since < 2 * mean) return false
     this.latency = mean
-    this.algorithm.onWindow({ latency: mean, peak: this.peak })
+    this.algorithm.onWindow({ latency: mean, peak: this.peak, whole: this.cut * 2 <= this.count })
     this.clear(now)
     return this.settle()
   }
@@ -112,16 +114,16 @@ export class Sampler {
     if (verdict === "success" || verdict === "interrupted") {
       if (latency > this.window.slowAfter) return "drop"
       if (verdict === "success") return "success"
-      // It would have taken longer still. Where that is already longer than usual it counts as so long; leaving it out would make slow servers look fast.
-      const { base } = this.algorithm
-      return base !== undefined && latency > base ? "success" : "ignore"
+      // It would have taken longer still. Where so long is already longer than usual it counts: leaving it out would make a server look fast that lets everybody run into timeouts.
+      const usual = this.count > 0 ? this.sum / this.count : this.algorithm.base
+      return usual !== undefined && latency >= usual ? "success" : "ignore"
     }
     return verdict
   }
 
   private clear(now: number): void {
     this.since = now
-    this.count = this.sum = 0
+    this.count = this.cut = this.sum = 0
     this.peak = this.running
   }
 
