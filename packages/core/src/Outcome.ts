@@ -35,6 +35,7 @@
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Equal from "effect/Equal"
 
 /**
  * How one task ended.
@@ -385,7 +386,12 @@ export const isCompleted = <A, E>(self: Outcome<A, E>): self is Completed<A> => 
 export const cause = <A, E>(self: Outcome<A, E>): Cause.Cause<E> | undefined =>
   self._tag === "Completed" || self._tag === "NotStarted" ? undefined : self.cause
 
-const ReasonKey = Context.Reference<Reason | undefined>("@skein/core/Outcome/reason", { defaultValue: () => undefined })
+/** It equals itself alone: Effect hashes annotations when it combines causes, and what a user gave as the reason may be anything. */
+interface Carried {
+  readonly reason: Reason
+}
+
+const ReasonKey = Context.Reference<Carried | undefined>("@skein/core/Outcome/reason", { defaultValue: () => undefined })
 
 /**
  * Gives the annotations to interrupt a fiber with, so that its cleanup can ask why.
@@ -393,7 +399,7 @@ const ReasonKey = Context.Reference<Reason | undefined>("@skein/core/Outcome/rea
  * @category causes
  * @since 0.1.0
  */
-export const annotations = (reason: Reason): Context.Context<never> => Context.make(ReasonKey, reason) as Context.Context<never>
+export const annotations = (reason: Reason): Context.Context<never> => Context.make(ReasonKey, Equal.byReferenceUnsafe<Carried>({ reason })) as Context.Context<never>
 
 /**
  * Reads from a cause why a task was asked to stop; `undefined` if the cause does not say. Use it in a finalizer, where the outcome does not exist yet.
@@ -404,7 +410,7 @@ export const annotations = (reason: Reason): Context.Context<never> => Context.m
 export const reasonFromCause = (cause: Cause.Cause<unknown>): Reason | undefined => {
   for (const reason of cause.reasons) {
     const found = reason.annotations.get(ReasonKey.key)
-    if (found !== undefined) return found as Reason
+    if (found !== undefined) return (found as Carried).reason
   }
   return undefined
 }

@@ -258,8 +258,9 @@ export const makeUnsafe = <const F extends "wait" | "reject" = "wait", T extends
 ): AdaptiveLimiter<Limiter.ErrorOf<F, T>> => {
   const { classify, max, min, sampler } = read(options)
   const inner = Limiter.makeUnsafe<F, T>({ permits: sampler.limit, name: options.name, queue: options.queue })
-  // Read when it runs and not when it is made: another run may have decided in between, and the later decision must not be undone (found by the simulator).
-  const follow = Effect.suspend(() => inner.resize(sampler.limit))
+  // `resize` is one synchronous step. Run at once, not given to the fiber as its next step: before that another run might decide, and then the later decision would be undone by
+  // the earlier one (found by the simulator in 1 of 1,000 schedules).
+  const follow = (): void => Effect.runSync(inner.resize(sampler.limit))
   const measured = measure(sampler, classify, follow)
   const permits = (where: string, value: unknown, least: number, most: number, why: string): number =>
     check.number(where, "permits", value, `a whole number from ${least} to ${most}, ${why}`, (n) => Number.isSafeInteger(n) && n >= least && n <= most)
@@ -273,9 +274,9 @@ export const makeUnsafe = <const F extends "wait" | "reject" = "wait", T extends
         return inner.withPermits(weight, permitOptions)(measured(self, weight))
       }),
     resize: (count) =>
-      Effect.suspend(() => {
+      Effect.sync(() => {
         sampler.set(permits("AdaptiveLimiter.resize", count, min, max, "the bounds of the limiter"))
-        return follow
+        follow()
       }),
     limit: Effect.sync(() => sampler.limit),
     stats: Effect.map(inner.stats, (stats) => ({
@@ -297,10 +298,10 @@ const durationOf = (millis: number | undefined): Duration.Duration | undefined =
 /**
  * Measures the runs.
  *
- * The frame is there before the run is counted and takes it back in the step in which it is left, so there is no step at which an interruption could leave a run behind. Only
- * where the limit has changed does it give an effect, which then runs uninterruptibly, before the permit goes back.
+ * The frame is there before the run is counted and takes it back in the very step in which it is left, before the permit goes back: there is no step at which an interruption could
+ * leave a run behind.
  */
-const measure = (sampler: Sampler, classify: Options["classify"], follow: Effect.Effect<void>) => {
+const measure = (sampler: Sampler, classify: Options["classify"], follow: () => void) => {
   const verdictOf = (fiber: Fiber.Fiber<unknown, unknown>, exit: Exit.Exit<unknown, unknown>, millis: number): Verdict => {
     if (classify !== undefined) {
       try {
@@ -327,7 +328,8 @@ const measure = (sampler: Sampler, classify: Options["classify"], follow: Effect
         (exit) => {
           if (run.state === "idle") return undefined
           const at = now()
-          return sampler.end(run, at, verdictOf(fiber, exit, at - run.startedAt)) ? follow : undefined
+          if (sampler.end(run, at, verdictOf(fiber, exit, at - run.startedAt))) follow()
+          return undefined
         }
       )
     })

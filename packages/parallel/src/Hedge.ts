@@ -156,7 +156,8 @@ export const budget = (options: {
   const where = "Hedge.budget"
   refuseUnknown(where, options, ["ratio", "min", "max"])
   const { ratio } = options
-  if (!(typeof ratio === "number" && ratio > 0 && ratio <= 1)) throw Settings.mustBe(where, "ratio", "a number above 0 and at most 1", ratio)
+  if (!(typeof ratio === "number" && ratio > 0 && ratio <= 1))
+    throw Settings.mustBe(where, "ratio", "a number above 0 and at most 1", ratio)
   const min = options.min === undefined ? 1 : wholeNumber(where, "min", options.min, 0)
   const max = options.max === undefined ? Math.max(100, min) : wholeNumber(where, "max", options.max, Math.max(1, min))
   return Effect.sync(() => new BudgetImpl(ratio, min, max))

@@ -324,7 +324,12 @@ const take = <A, E, B>(name: string, most: number, least: number, f: (values: Ar
     onEnd: (values, result) => (values.length >= least ? Effect.succeed(f(values)) : tooFew(name, least, values.length, result))
   })
 
-const tooFew = <A, E>(joiner: string, needed: number, got: number, result: GatherResult.GatherResult<A, E>): Effect.Effect<never, JoinError<A, E>> => {
+const tooFew = <A, E>(
+  joiner: string,
+  needed: number,
+  got: number,
+  result: GatherResult.GatherResult<A, E>
+): Effect.Effect<never, JoinError<A, E>> => {
   const reason = result.total === 0 && result.exhausted ? new NoInput() : new TooFew({ needed, got })
   return Effect.fail(new JoinError({ joiner, reason, result }))
 }
@@ -358,7 +363,9 @@ export const merge = <A, E, B>(
     isPossible: (completed, left) => completed + left >= atLeast,
     // Counted anew: a value may have come after it was decided that there are too few, but not enough of them.
     onEnd: (_, result): Effect.Effect<B, JoinError<A, E>> =>
-      result.completed >= atLeast ? Effect.succeed(f(GatherResult.values(result), result)) : tooFew("merge", atLeast, result.completed, result)
+      result.completed >= atLeast
+        ? Effect.succeed(f(GatherResult.values(result), result))
+        : tooFew("merge", atLeast, result.completed, result)
   })
 }
 

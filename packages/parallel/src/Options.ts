@@ -149,16 +149,20 @@ export class GatherTimeout<A, E> extends Data.TaggedError("GatherTimeout")<{
 }
 
 /**
- * The source of items failed. Running tasks were let finish; `partial` holds their outcomes.
+ * The source of items failed: `cause` is what it failed with or threw. Running tasks were let finish; `partial` holds their outcomes (none of `parallelStream`, which has given them to its reader). What was
+ * pulled is done; whether the source can be read again is for it to say.
  *
  * @category errors
  * @since 0.1.0
  */
-export class SourceFailed<A, E> extends Data.TaggedError("SourceFailed")<{
-  readonly cause: unknown
+export class SourceFailed<A, E, C = unknown> extends Data.TaggedError("SourceFailed")<{
+  readonly cause: C
   readonly partial: GatherResult.GatherResult<A, E, unknown>
+  /** How many items it gave before; `partial.total` if left out. */
+  readonly pulled?: number | undefined
 }> {
   override get message(): string {
-    return `the source of items failed after ${this.partial.total} items: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    const { cause, partial, pulled = partial.total } = this
+    return `the source of items failed after ${pulled} items: ${cause instanceof Error ? cause.message : String(cause)}`
   }
 }

@@ -14,19 +14,22 @@
  * **Details**
  *
  * The options of `make` are the defaults of each call; those of a call override them one by one. An option that is `undefined` means the default: a call without a time limit has `timeout: "Infinity"`, one without
- * retries `retry: { times: 0 }`. `concurrency` of a call is what it may take of the shared limit at most.
+ * retries `retry: { times: 0 }`. `concurrency` of a call is what it may take of the shared limit, by default all of it.
  *
  * **Guarantees**
  *
  * - Ownership: no task outlives its call, and no call its executor. Closing waits for the calls it stops, except for those it is called from inside of.
  * - Interruption: as in `parallelMap`; interrupting a caller concerns nobody else.
  * - Failure: a call that closing cut short fails with `ExecutorClosed`, which holds what it had; one that was complete succeeds. `fanOut` gives what its joiner makes of it.
- * - Order: tasks of different calls take turns, for a call never has more than `concurrency` tasks in line. A call of 3 behind one of 10,000 waits for some 8 tasks, not for 10,000.
+ * - Order: tasks of different calls take turns, first come, first served. A call has at most as many tasks in line as there are permits, so one of 3 behind one of 10,000 waits for a turn or two, not for 10,000 tasks.
  * - Bounds: at most `concurrency` tasks run over all calls, abandoned ones counted.
  * - Nesting: a task may call its own executor, at any depth: it lends its permit to one task of the inner call at a time while it waits for it.
  * - Cost: that of a call of `parallelMap` with a `limiter`.
  *
  * **Gotchas**
+ *
+ * Priority decides among tasks that stand in line. A call with as many places as there are permits has nobody in line when one of its tasks ends, so one of a lower priority gets that turn. With `concurrency: "unbounded"` it always has, and
+ * those below wait until it is done.
  *
  * A task that waits for an inner call by other means than waiting for its fiber (through a `Deferred` or a `Queue`) does not lend its permit. With a limit of 1 that hangs.
  *
@@ -133,8 +136,12 @@ export interface MakeOptions {
  * @category options
  * @since 0.1.0
  */
-export interface CallOptions<in A, in E, F extends "isolate" | "interrupt" = "isolate", D extends "partial" | "fail" = "partial">
-  extends Omit<Options<A, E, F, D>, "limiter"> {}
+export interface CallOptions<
+  in A,
+  in E,
+  F extends "isolate" | "interrupt" = "isolate",
+  D extends "partial" | "fail" = "partial"
+> extends Omit<Options<A, E, F, D>, "limiter"> {}
 
 /**
  * What an executor does at this moment, and has done.
@@ -206,10 +213,7 @@ export interface ParallelExecutor {
  * @category models
  * @since 0.1.0
  */
-export type Failure<A, E, F, D> =
-  | ("interrupt" extends F ? E : never)
-  | ("fail" extends D ? GatherTimeout<A, E> : never)
-  | ExecutorClosed
+export type Failure<A, E, F, D> = ("interrupt" extends F ? E : never) | ("fail" extends D ? GatherTimeout<A, E> : never) | ExecutorClosed
 
 /**
  * The executor of a program, as a service.
@@ -325,9 +329,11 @@ class Executor implements ParallelExecutor {
         Effect.suspend(() => {
           if (this.closed) return Effect.fail(this.refusal(undefined))
           const own = { stop: new AbortController(), outer: Context.get(fiber.context, Inside) }
-          this.calls.add(call = own)
+          this.calls.add((call = own))
           const answer = Effect.flatMap(this.limiter.stats, ({ permits }) => run(this.optionsOf(options, permits, own.stop.signal)))
-          return Effect.flatMap(Effect.provideService(answer, Inside, own), (value) => own.stop.signal.aborted ? whenCut(value) : Effect.succeed(value))
+          return Effect.flatMap(Effect.provideService(answer, Inside, own), (value) =>
+            own.stop.signal.aborted ? whenCut(value) : Effect.succeed(value)
+          )
         }),
         () => {
           if (call !== undefined) this.calls.delete(call)
@@ -338,14 +344,17 @@ class Executor implements ParallelExecutor {
     })
   }
 
-  /** The options of a call over the defaults. More places than there are permits would only let one call fill the line before all others. */
+  /**
+   * The options of a call over the defaults. However many places a call asks for, no more of its tasks than there are permits stand in line behind those that run: more would only keep later calls waiting, and fewer would let
+   * a call of lower priority slip in between two of its tasks.
+   */
   private optionsOf(options: object | undefined, permits: number, closing: AbortSignal): Options<any, any> {
     const own: Record<string, unknown> = { ...this.defaults, concurrency: permits }
     for (const [option, value] of Object.entries(options ?? {})) if (value !== undefined) own[option] = value
     const { concurrency, onOutcome, stop } = own as Options<any, any>
     return {
       ...own,
-      concurrency: concurrency === "unbounded" ? permits : Math.min(concurrency!, permits),
+      concurrency: Math.min(concurrency === "unbounded" ? Infinity : concurrency!, 2 * permits),
       limiter: this.limiter,
       stop: either(stop, closing),
       onOutcome: (outcome) => {

@@ -71,7 +71,9 @@ export const stats = (
   const step = Effect.raceFirst(Effect.as(executor.awaitClosed, "over" as const), Effect.as(Effect.sleep(every), "next" as const))
   return Stream.unfold("first" as "first" | "next" | "over", (at) => {
     if (at === "over") return Effect.succeed(undefined)
-    return Effect.flatMap(at === "first" ? Effect.succeed("next" as const) : step, (then) => Effect.map(executor.stats, (stats) => [stats, then] as const))
+    return Effect.flatMap(at === "first" ? Effect.succeed("next" as const) : step, (then) =>
+      Effect.map(executor.stats, (stats) => [stats, then] as const)
+    )
   })
 }
 

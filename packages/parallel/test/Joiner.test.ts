@@ -13,14 +13,17 @@ import { after, failsAfter, reasons, rule, tidiesUp, told } from "./kit.ts"
 /** Ten tasks at once, each ending at an instant of its own. */
 const numbers = [after(30, 30), failsAfter(5, "a"), after(10, 10), failsAfter(15, "b"), after(20, 20)]
 
-const join = <B, E2>(joiner: Joiner.Joiner<number, string, B, E2>, options?: FanOutOptions<number, string>) => fanOut(numbers, joiner, options)
+const join = <B, E2>(joiner: Joiner.Joiner<number, string, B, E2>, options?: FanOutOptions<number, string>) =>
+  fanOut(numbers, joiner, options)
 
 /** What a failed join says: its message, and the causes by index. */
 const failed = <A, E>(effect: Effect.Effect<unknown, Joiner.JoinError<A, E>>) =>
   Effect.map(Effect.flip(effect), (error) => [
     `${error.joiner}: ${error.reason.message}`,
     ...error.causes.map(({ cause, index }) => `${index} ${reasons(cause)}`),
-    ...told(error.result).filter((text) => !text.startsWith("failed")).map((text) => text.split(" ")[0]!)
+    ...told(error.result)
+      .filter((text) => !text.startsWith("failed"))
+      .map((text) => text.split(" ")[0]!)
   ])
 
 const millis = Effect.clockWith((clock) => clock.currentTimeMillis)
@@ -117,7 +120,15 @@ describe("Joiner.quorum", () => {
   rule("fails with every cause as soon as n values can no longer come", () =>
     Effect.gen(function* () {
       const [told, at] = yield* timed(failed(join(Joiner.quorum(4))))
-      expect([at, ...told]).toEqual([15, "quorum(4): 1 of the 4 values needed", "1 Fail(a)", "3 Fail(b)", "cancelled", "completed", "cancelled"])
+      expect([at, ...told]).toEqual([
+        15,
+        "quorum(4): 1 of the 4 values needed",
+        "1 Fail(a)",
+        "3 Fail(b)",
+        "cancelled",
+        "completed",
+        "cancelled"
+      ])
     })
   )
 
@@ -178,7 +189,15 @@ describe("Joiner.reduce", () => {
         { timeout: 25 }
       )
       expect(words).toBe(" failed 10 failed 20 timeout")
-      expect(yield* fanOut([], Joiner.reduce(() => 7, () => 8))).toBe(7)
+      expect(
+        yield* fanOut(
+          [],
+          Joiner.reduce(
+            () => 7,
+            () => 8
+          )
+        )
+      ).toBe(7)
     })
   )
 })
@@ -198,7 +217,10 @@ describe("Joiner.best", () => {
 
   rule("fails with every cause when no task completes, and at once for no input", () =>
     Effect.gen(function* () {
-      expect(yield* failed(fanOut([failsAfter(1, "a")], Joiner.best(Order.Number)))).toEqual(["best: 0 of the 1 values needed", "0 Fail(a)"])
+      expect(yield* failed(fanOut([failsAfter(1, "a")], Joiner.best(Order.Number)))).toEqual([
+        "best: 0 of the 1 values needed",
+        "0 Fail(a)"
+      ])
       expect(yield* failed(fanOut([], Joiner.best(Order.Number)))).toEqual(["best: there was no input"])
     })
   )
@@ -210,7 +232,12 @@ describe("Joiner.until", () => {
       let failures = 0
       const [result, at] = yield* timed(join(Joiner.until((outcome) => outcome._tag === "Failed" && ++failures === 2)))
       expect([at, ...result.list.map(({ status }) => status)]).toEqual([15, "cancelled", "failed", "completed", "failed", "cancelled"])
-      expect((yield* fanOut([], Joiner.until(() => true))).total).toBe(0)
+      expect(
+        (yield* fanOut(
+          [],
+          Joiner.until(() => true)
+        )).total
+      ).toBe(0)
     })
   )
 })
@@ -229,7 +256,10 @@ describe("Joiner.make", () => {
   rule("shows each outcome once, with the number of those that may still come", () =>
     Effect.gen(function* () {
       expect(yield* join(counting)).toEqual({ seen: [1, 2, 3, 4, 0], left: [5, 4, 3, 2, 1, 0] })
-      expect(yield* fanOut(numbers.slice(0, 3).values(), counting, { concurrency: 1 })).toEqual({ seen: [0, 1, 2], left: [Infinity, Infinity, Infinity, Infinity, 0] })
+      expect(yield* fanOut(numbers.slice(0, 3).values(), counting, { concurrency: 1 })).toEqual({
+        seen: [0, 1, 2],
+        left: [Infinity, Infinity, Infinity, Infinity, 0]
+      })
     })
   )
 
@@ -247,7 +277,10 @@ describe("Joiner.make", () => {
 
   rule("takes an Exit for an answer", () =>
     Effect.gen(function* () {
-      const exit = { name: "exit", begin: () => ({ onOutcome: () => true, isPossible: () => true, onEnd: () => Effect.exit(Effect.succeed(1)) }) }
+      const exit = {
+        name: "exit",
+        begin: () => ({ onOutcome: () => true, isPossible: () => true, onEnd: () => Effect.exit(Effect.succeed(1)) })
+      }
       const answer: Exit.Exit<number> = yield* fanOut([Effect.void], exit)
       expect(answer._tag).toBe("Success")
     })
@@ -263,11 +296,17 @@ describe("Joiner: bad input", () => {
       [() => Joiner.firstN(n as number), new RangeError(`Joiner.firstN: n must be ${whole}, got ${shown(n)}`)] as const
     ]),
     [() => Joiner.merge(() => 0, { atLeast: -1 }), new RangeError("Joiner.merge: atLeast must be a whole number of at least 0, got -1")],
-    [() => Joiner.merge(() => 0, { atLeast: Number.NaN }), new RangeError("Joiner.merge: atLeast must be a whole number of at least 0, got NaN")],
+    [
+      () => Joiner.merge(() => 0, { atLeast: Number.NaN }),
+      new RangeError("Joiner.merge: atLeast must be a whole number of at least 0, got NaN")
+    ],
     [() => Joiner.merge(() => 0, { min: 1 } as never), new RangeError('Joiner.merge: unknown option "min", known are atLeast')],
     // D-B12: at once, before anything runs.
     [() => Joiner.merge(undefined as never), new TypeError("Joiner.merge: f must be a function, got undefined")],
-    [() => Joiner.all({ onFailure: "isolate" as never }), new RangeError('Joiner.all: onFailure must be "interrupt" | "collect", got "isolate"')],
+    [
+      () => Joiner.all({ onFailure: "isolate" as never }),
+      new RangeError('Joiner.all: onFailure must be "interrupt" | "collect", got "isolate"')
+    ],
     [() => Joiner.all(3 as never), new RangeError("Joiner.all: options must be an object, got 3")],
     [() => Joiner.reduce(0 as never, (n) => n), new TypeError("Joiner.reduce: initial must be a function, got 0")],
     [() => Joiner.reduce(() => 0, 1 as never), new TypeError("Joiner.reduce: f must be a function, got 1")],
@@ -303,9 +342,15 @@ interface Input {
 }
 
 const inputs = fc
-  .array(fc.record({ at: fc.integer({ min: 1, max: 40 }), does: fc.constantFrom("succeed" as const, "fail" as const, "succeed" as const, "never" as const) }), {
-    maxLength: 9
-  })
+  .array(
+    fc.record({
+      at: fc.integer({ min: 1, max: 40 }),
+      does: fc.constantFrom("succeed" as const, "fail" as const, "succeed" as const, "never" as const)
+    }),
+    {
+      maxLength: 9
+    }
+  )
   .map((list): ReadonlyArray<Input> => list.map(({ at, does }, i) => ({ at: does === "never" ? Infinity : at * 16 + i, does })))
 
 const effectOf = ({ at, does }: Input): Effect.Effect<number, string> =>

@@ -46,7 +46,12 @@ const nth = (state: State, n: number) =>
   })
 
 const programs: Record<string, (state: State) => Effect.Effect<unknown, unknown>> = {
-  "the first of four, two at once": (state) => fanOut([3, 1, 2, 1].map((ms) => work(state, ms)), nth(state, 1), { concurrency: 2 }),
+  "the first of four, two at once": (state) =>
+    fanOut(
+      [3, 1, 2, 1].map((ms) => work(state, ms)),
+      nth(state, 1),
+      { concurrency: 2 }
+    ),
   "a quorum that cannot be met": (state) =>
     Effect.exit(fanOut([work(state, 9), failsAfter(1, "a"), state.meter.count(stubborn(4, 4)), failsAfter(2, "b")], Joiner.quorum(3))),
   "a lazy source and a stop of the caller's": (state) => {
@@ -125,7 +130,10 @@ describe("fanOut, under many schedules", () => {
   }
 
   it("gives each of two values that arrive at once a chance to be the first", async () => {
-    const { labels } = await Simulator.check(() => fanOut([after(5, "a"), after(5, "b")], Joiner.first()), { seeds: 2_000, reach: ["a", "b"] })
+    const { labels } = await Simulator.check(() => fanOut([after(5, "a"), after(5, "b")], Joiner.first()), {
+      seeds: 2_000,
+      reach: ["a", "b"]
+    })
     expect(labels["a"]! + labels["b"]!).toBe(2_000)
   })
 

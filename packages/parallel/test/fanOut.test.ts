@@ -71,7 +71,10 @@ describe("fanOut: an early decision", () => {
         onEnd: Effect.succeed
       })
       const tasks = [after(10, 1), after(5, 2), stubborn(20, 3)]
-      yield* fanOut([...tasks, after(1, 4)], joiner, { concurrency: 3, onOutcome: (outcome) => void seen.push(`${outcome.index} ${word(outcome)}`) })
+      yield* fanOut([...tasks, after(1, 4)], joiner, {
+        concurrency: 3,
+        onOutcome: (outcome) => void seen.push(`${outcome.index} ${word(outcome)}`)
+      })
       const why = "(aborted: the joiner has decided)"
       expect(joined).toEqual([1])
       expect(seen).toEqual(["1 completed 2", `0 cancelled ${why} Interrupt`, "2 completed 3 late", `3 notStarted ${why}`])
@@ -107,7 +110,11 @@ describe("fanOut: an early decision", () => {
 
   rule("lists as abandoned what does not stop within the grace", () =>
     Effect.gen(function* () {
-      const result = yield* fanOut([stubborn(60, 1), after(5, 2)], Joiner.until((outcome) => outcome._tag === "Completed"), { grace: 10 })
+      const result = yield* fanOut(
+        [stubborn(60, 1), after(5, 2)],
+        Joiner.until((outcome) => outcome._tag === "Completed"),
+        { grace: 10 }
+      )
       expect([yield* millis, ...result.abandoned.map(({ index }) => index)]).toEqual([15, 0])
       yield* result.abandoned[0]!.await
     })
@@ -131,7 +138,10 @@ describe("fanOut: limits and stops", () => {
   // Law 10
   rule("answers a deadline around it with what there is", () =>
     Effect.gen(function* () {
-      const call = fanOut([after(10, "a"), Effect.never], Joiner.merge((values) => values.join()))
+      const call = fanOut(
+        [after(10, "a"), Effect.never],
+        Joiner.merge((values) => values.join())
+      )
       expect(yield* Deadline.within(call, 20)).toBe("a")
       expect(yield* millis).toBe(20)
     })
@@ -144,9 +154,22 @@ describe("fanOut: limits and stops", () => {
   rule("obeys the caller's own stop, be it a signal or an effect, with its reason", () =>
     Effect.gen(function* () {
       const controller = new AbortController()
-      yield* Effect.forkChild(Effect.andThen(Effect.sleep(5), Effect.sync(() => controller.abort("enough"))))
+      yield* Effect.forkChild(
+        Effect.andThen(
+          Effect.sleep(5),
+          Effect.sync(() => controller.abort("enough"))
+        )
+      )
       const tasks = [after(1, "a"), Effect.never]
-      const join = (options: FanOutOptions<string, never>) => Effect.map(fanOut(tasks, Joiner.until(() => false), options), told)
+      const join = (options: FanOutOptions<string, never>) =>
+        Effect.map(
+          fanOut(
+            tasks,
+            Joiner.until(() => false),
+            options
+          ),
+          told
+        )
       expect(yield* join({ stop: controller.signal })).toEqual(["completed a", "cancelled (aborted: enough) Interrupt"])
       expect(yield* join({ stop: Effect.sleep(5) })).toEqual(["completed a", "cancelled (stopped) Interrupt"])
       expect(yield* join({ stop: AbortSignal.abort(42) })).toEqual(["notStarted (aborted: 42)", "notStarted (aborted: 42)"])
@@ -201,7 +224,12 @@ describe("fanOut: interruption", () => {
         onOutcome: () => Joiner.next(0),
         onEnd: () => Effect.sync(() => void events.push("asked"))
       })
-      const child = yield* Effect.forkChild(fanOut([20, 10].map((ms) => tidiesUp(ms, () => void events.push(`cleaned up in ${ms}`))), joiner))
+      const child = yield* Effect.forkChild(
+        fanOut(
+          [20, 10].map((ms) => tidiesUp(ms, () => void events.push(`cleaned up in ${ms}`))),
+          joiner
+        )
+      )
       yield* Effect.sleep(5)
       yield* Fiber.interrupt(child)
       expect(events).toEqual(["cleaned up in 10", "cleaned up in 20"])
@@ -245,7 +273,11 @@ describe("fanOut: what breaks", () => {
       }
       // D-B12: a merge function that throws.
       expect(yield* answered(fanOut([after(1, 1)], Joiner.merge(bug)))).toEqual(["Die(bug)", "completed 1"])
-      expect(yield* answered(fanOut([after(1, 1), after(2, 2)], Joiner.best<number, never>(bug)))).toEqual(["Die(bug)", "completed 1", "completed 2"])
+      expect(yield* answered(fanOut([after(1, 1), after(2, 2)], Joiner.best<number, never>(bug)))).toEqual([
+        "Die(bug)",
+        "completed 1",
+        "completed 2"
+      ])
     })
   )
 
@@ -270,7 +302,10 @@ describe("fanOut: what breaks", () => {
       }
       const exit = yield* Effect.exit(fanOut(source(), Joiner.make({ ...fine, onOutcome: bug })))
       const defects = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason).map(({ defect }) => defect) : []
-      expect(defects.map((defect) => (defect instanceof SourceFailed ? told(defect.partial) : (defect as Error).message))).toEqual(["bug", ["completed 1"]])
+      expect(defects.map((defect) => (defect instanceof SourceFailed ? told(defect.partial) : (defect as Error).message))).toEqual([
+        "bug",
+        ["completed 1"]
+      ])
     })
   )
 
@@ -308,7 +343,9 @@ describe("fanOut: bad input", () => {
   })
 
   it("refuses an unknown option, and what is neither effects nor a joiner, at once", () => {
-    expect(() => fanOut([Effect.void], Joiner.first(), { aggregation: "all" } as never)).toThrow(/^fanOut: unknown option "aggregation", known are name, /)
+    expect(() => fanOut([Effect.void], Joiner.first(), { aggregation: "all" } as never)).toThrow(
+      /^fanOut: unknown option "aggregation", known are name, /
+    )
     expect(() => fanOut([Effect.void], "first" as never)).toThrow(new TypeError('fanOut: joiner must be a Joiner, got "first"'))
     expect(() => fanOut([Effect.void], undefined as never)).toThrow(new TypeError("fanOut: joiner must be a Joiner, got undefined"))
     for (const effects of [undefined, null, 3, {}]) expect(() => fanOut(effects as never, Joiner.first())).toThrow(TypeError)
