@@ -242,8 +242,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   }
 
   /** The outcome of a task that nobody pulled or that was queued when the pump stopped. */
-  notStarted(task: Task<A, E>, cut: Cut): Outcome.Outcome<A, E> {
-    return this.stoppedOutcome(task, cut, Cause.empty, this.micros())
+  notStarted(task: Task<A, E>, cut: Cut, ended = this.micros()): Outcome.Outcome<A, E> {
+    return this.stoppedOutcome(task, cut, Cause.empty, ended)
   }
 
   private settle(task: Task<A, E>, outcome: Outcome.Outcome<A, E>): void {
@@ -345,7 +345,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     return true
   }
 
-  /** Gives a task that has a context of its own a fiber of its own: cheaper than to change the context of one that goes on. */
+  /** Starts a runner with a first task in that task's own context. */
   private runOne(runner: Runner<A, E>, task: Task<A, E>): void {
     runner.adopt(task)
     const fiber = Effect.runForkWith(task.context!)(runner.loop)
@@ -388,7 +388,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       const after = this.taskLength(task)
       this.giveUp(task, { limit: "task", after, reason: { _tag: "TaskTimeout", after: Duration.millis(after) } })
     }
-    return this.pull(runner.spare ??= new Task())
+    return this.pull(this.tasksHaveNodes ? undefined : (runner.spare ??= new Task()))
   }
 
   /** @internal The effect of one attempt, in its span if one was asked for. */
@@ -404,7 +404,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** @internal */
   attempt(runner: Runner<A, E>, task: Task<A, E>): Effect.Effect<A, E> {
-    return this.around === undefined ? runner.begin(task) : this.around(Effect.suspend(() => runner.begin(task)), task)
+    if (this.around === undefined) return runner.begin(task)
+    // What comes before the attempt is waiting: the instant at which the last task ended is not the one at which this one starts (law 11).
+    runner.ended = -1
+    return this.around(Effect.suspend(() => runner.begin(task)), task)
   }
 
   /** @internal Decides what becomes of a failed attempt: another one after a delay, or the end. */

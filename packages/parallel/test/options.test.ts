@@ -567,3 +567,13 @@ describe("Options.onProgress", () => {
     })
   )
 })
+
+describe("the two clocks", () => {
+  rule("count the wait for a permit as queueing, also for a task that follows another in the same place", () =>
+    Effect.gen(function* () {
+      const limiter = yield* Limiter.make({ permits: 1 })
+      const result = yield* parallelMap([0, 1, 2, 3], () => Effect.sleep(50), { concurrency: 2, limiter, taskTimeout: 80 })
+      expect(result.list.map((outcome) => [outcome.status, Duration.toMillis(outcome.ranFor!)])).toEqual(Array(4).fill(["completed", 50]))
+    })
+  )
+})

@@ -308,10 +308,10 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     this.timers.move(task.queueEntry, this.instantOf(task.queued) + after)
   }
 
-  private refuse(task: GroupTask<any, any>, cut: TaskPump.Cut): void {
+  private refuse(task: GroupTask<any, any>, cut: TaskPump.Cut, ended = this.micros()): void {
     if (task.queueEntry !== undefined) this.timers.cancel(task.queueEntry)
     task.cut = cut
-    task.outcome = this.notStarted(task, cut)
+    task.outcome = this.notStarted(task, cut, ended)
     this.record?.(task.outcome)
     this.onSettled(task, task.outcome)
   }
@@ -361,11 +361,12 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   }
 
   protected override onStop(cut: TaskPump.Cut): void {
+    const ended = this.micros()
     for (const queue of this.queues) {
       for (const task of queue.drain()) {
         if (task.outcome !== undefined) continue
         this.waiting--
-        this.refuse(task, cut)
+        this.refuse(task, cut, ended)
       }
     }
     // A group that was idle already has no moment of becoming idle in which it would give its answer.

@@ -35,8 +35,8 @@ export class Runner<A, E> {
   hasPlace = true
   /** The fiber was interrupted by us: it must take no other task. */
   spent = false
-  /** It runs one task only, which came with a context of its own. */
-  private whole = false
+  /** Its first task was given to it before its fiber was there. */
+  private adopted = false
   private entered = false
   /** What the fiber runs. */
   readonly loop: Effect.Effect<void, E> = Effect.whileLoop<A, E, never>(this)
@@ -58,13 +58,15 @@ export class Runner<A, E> {
     if (!this.entered) {
       this.entered = true
       this.fiber = Fiber.getCurrent()!
-      if (this.whole) return this.task!.cut === undefined
+      if (this.adopted) return this.task!.cut === undefined
     }
-    if (this.whole || this.spent || !this.hasPlace || this.held !== undefined) return false
+    if (this.spent || !this.hasPlace || this.held !== undefined) return false
     const task = this.pump.take(this)
     if (task === undefined) return false
     this.task = task
     task.runner = this
+    // The fiber itself moves into the task's context: a frame that provides it, or a fiber of its own, would cost more than most tasks.
+    if (task.context !== undefined) this.fiber!.setContext(task.context)
     if (task.node === undefined) {
       const { node } = this
       node.index = task.index
@@ -81,7 +83,10 @@ export class Runner<A, E> {
 
   body(): Effect.Effect<A, E> {
     const task = this.task!
-    if (this.whole) return this.pump.attemptOf(this, task)
+    if (this.adopted) {
+      this.adopted = false
+      return this.pump.attemptOf(this, task)
+    }
     const failed = task.undecided
     if (failed !== undefined) {
       task.undecided = undefined
@@ -96,6 +101,8 @@ export class Runner<A, E> {
     const failed = this.deciding
     if (failed !== undefined) {
       this.deciding = undefined
+      // Deciding took its time, which is nobody's.
+      this.ended = -1
       this.pump.decided(this, task, failed, value as Again | Exit.Exit<never, E>)
     } else if (fiberState.hasChildren(this.fiber!)) this.held = { value }
     else this.pump.completed(this, task, value)
@@ -113,9 +120,9 @@ export class Runner<A, E> {
     this.base = fiberState.depth(this.fiber!)
   }
 
-  /** Takes a task that gets this runner's whole fiber. */
+  /** Takes a first task before the fiber is there. */
   adopt(task: Task<A, E>): void {
-    this.whole = true
+    this.adopted = true
     // The loop is all that is under the task.
     this.base = 1
     this.task = task
@@ -127,8 +134,9 @@ export class Runner<A, E> {
     const { settings } = this.pump
     task.attempts++
     if (task.started < 0) {
-      // A task that was pulled right after the last one ended has waited for nothing: one reading of the clock serves both.
-      task.started = this.ended >= 0 && this.ended === task.queued ? this.ended : this.pump.instant >= 0 ? this.pump.instant : this.pump.micros()
+      // A task begins in the very step in which the last one ended: one reading of the clock serves both.
+      const { ended, pump } = this
+      task.started = ended >= 0 ? Math.max(ended, task.queued) : pump.instant >= 0 ? pump.instant : pump.micros()
       this.pump.instant = -1
     }
     if (!this.pump.hasTaskLimits && task.timeout < 0 && this.limitAt < 0) return
