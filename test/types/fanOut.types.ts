@@ -29,6 +29,17 @@ is<Exactly<typeof quorum, Effect.Effect<Array<string>, Joiner.JoinError<string, 
 const empty = fanOut([], Joiner.all())
 is<Exactly<typeof empty, Effect.Effect<Array<never>, Joiner.JoinError<never, never>>>>()
 
+// Effects written in place are inferred first, whatever callbacks they hold.
+const inline = fanOut([Effect.never, Effect.map(ada, (n) => n > 1)], Joiner.first())
+is<Exactly<typeof inline, Effect.Effect<boolean, Joiner.JoinError<boolean, NoRoute>, Db>>>()
+const inlineMerged = fanOut(
+  [Effect.flatMap(ada, (n) => Effect.succeed(n))],
+  Joiner.merge((values) => values[0]!.toFixed())
+)
+is<Exactly<typeof inlineMerged, Effect.Effect<string, Joiner.JoinError<number, NoRoute>, Db>>>()
+const inlineBest = fanOut([Effect.map(ada, (n) => n + 1), Effect.succeed(3 as const)], Joiner.best(Order.Number))
+is<Exactly<typeof inlineBest, Effect.Effect<number, Joiner.JoinError<number, NoRoute>, Db>>>()
+
 // What a joiner adds nothing to cannot fail.
 const until = fanOut(
   [bob],
@@ -50,11 +61,9 @@ const merged = fanOut(
   Joiner.merge((values, result) => ({ sum: values.map((n) => n.toFixed()), failed: result.failed }))
 )
 is<Exactly<Effect.Success<typeof merged>, { sum: Array<string>; failed: number }>>()
+const mergeAda = <B>(f: (values: Array<number>) => B) => fanOut([ada], Joiner.merge(f))
 // @ts-expect-error numbers have no length
-fanOut(
-  [ada],
-  Joiner.merge((values) => values.map((n) => n.length))
-)
+mergeAda((values) => values[0]!.length)
 
 // A joiner of one's own has the types it is written with, and takes effects that give less.
 const own = Joiner.make({
@@ -65,12 +74,24 @@ const own = Joiner.make({
 })
 const joined = fanOut([bob], own)
 is<Exactly<typeof joined, Effect.Effect<number, "none">>>()
+const inlineOwn = fanOut(
+  [Effect.map(ada, (n) => n + 1)],
+  Joiner.make({
+    initial: () => 0,
+    onOutcome: (n, outcome) => (outcome._tag === "Completed" ? Joiner.decided(n + outcome.value) : Joiner.next(n)),
+    onEnd: (n) => Effect.succeed(n)
+  })
+)
+is<Exactly<typeof inlineOwn, Effect.Effect<number, never, Db>>>()
 // @ts-expect-error it does not take effects that give something else
 fanOut([Effect.succeed(true)], own)
 // @ts-expect-error an order of strings does not compare numbers
 fanOut([ada], Joiner.best(Order.String))
 // @ts-expect-error onOutcome gives a step, not a state
 Joiner.make({ initial: () => 0, onOutcome: (n: number) => n, onEnd: Effect.succeed })
+
+// @ts-expect-error a joiner is made by a call
+fanOut([ada], Joiner.first)
 
 // Options are those of a gather without what the joiner decides.
 fanOut([bob], Joiner.first(), {

@@ -439,7 +439,9 @@ export const formatReason = (reason: Reason): string => {
 const formatLink = (reason: Reason): string => {
   switch (reason._tag) {
     case "SiblingFailed":
-      return `sibling ${reason.index ?? "?"}${reason.name === undefined ? "" : ` ${JSON.stringify(reason.name)}`} failed`
+      // A group's body has a name and no index.
+      if (reason.index === undefined) return `${reason.name ?? "a sibling"} failed`
+      return `sibling ${reason.index}${reason.name === undefined ? "" : ` ${JSON.stringify(reason.name)}`} failed`
     case "CallerInterrupted":
       return "caller interrupted"
     case "CallTimeout":

@@ -35,6 +35,9 @@
  *
  * A group keeps the outcomes of its tasks for `next`, `result` and the partial result of a failure. A group that lives as long as its program should say `outcomes: "drop"`.
  *
+ * A task that stops waiting for a member (`Effect.timeout(handle.await, …)`) goes on when it has its place back, and in a full group that may be as late as the member's end. To bound the member itself
+ * say `spawn(…, { timeout })`.
+ *
  * **Example** (Crawling links that lead to links)
  *
  * ```ts

@@ -58,6 +58,7 @@ export const outcomes = <E>(group: Pick<TaskGroup<E>, "next">): Stream.Stream<Ou
   Stream.fromPull(
     Effect.succeed(
       Effect.flatMap(group.next, (next): Effect.Effect<readonly [Outcome.Outcome<unknown, E>], Cause.Done> =>
-        Option.isNone(next) ? Cause.done() : Effect.succeed([next.value]))
+        Option.isNone(next) ? Cause.done() : Effect.succeed([next.value])
+      )
     )
   )

@@ -188,9 +188,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   stop(cut: Cut, hold: boolean): void {
     this.stopped ??= cut
     for (const [task, entry] of [...this.backingOff]) {
-      this.timers.cancel(entry)
-      this.backingOff.delete(task)
+      // To take a timer back a fiber takes a step, in which somebody may stop this call again: each task is given up by who takes it off the list.
+      if (!this.backingOff.delete(task)) continue
       this.giveUp(task, cut)
+      this.timers.cancel(entry)
     }
     for (const task of this.ready.drain()) this.giveUp(task, cut)
     this.onStop(cut)
@@ -407,7 +408,12 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     if (this.around === undefined) return runner.begin(task)
     // What comes before the attempt is waiting: the instant at which the last task ended is not the one at which this one starts (law 11).
     runner.ended = -1
-    return this.around(Effect.suspend(() => runner.begin(task)), task)
+    // The value is safe as soon as the attempt has given it: what asks the task to stop while the wrapping is left comes too late (law 9).
+    const inside = Effect.map(Effect.suspend(() => runner.begin(task)), (value) => {
+      runner.held = { value }
+      return value
+    })
+    return this.around(inside, task)
   }
 
   /** @internal Decides what becomes of a failed attempt: another one after a delay, or the end. */
@@ -520,10 +526,9 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     })
     this.backingOff.set(task, entry)
     // To arm the timer a fiber took a step, in which the call may have been stopped: then nobody else looks here any more.
-    if (this.stopped !== undefined) {
-      this.timers.cancel(entry)
-      this.backingOff.delete(task)
+    if (this.stopped !== undefined && this.backingOff.delete(task)) {
       this.giveUp(task, this.stopped)
+      this.timers.cancel(entry)
     }
   }
 

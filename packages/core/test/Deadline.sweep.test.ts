@@ -33,7 +33,9 @@ describe("Deadline interrupted at every step", () => {
   it("leaves no work behind that is being stopped", () => sweep((live) => Deadline.within(live(cleanup(5)), 10)))
 
   it("leaves no children behind", () =>
-    sweep((live) => Deadline.within(Effect.andThen(Effect.forkChild(live(cleanup(3)), { startImmediately: true }), live(Effect.sleep(20))), 10)))
+    sweep((live) =>
+      Deadline.within(Effect.andThen(Effect.forkChild(live(cleanup(3)), { startImmediately: true }), live(Effect.sleep(20))), 10)
+    ))
 
   it("leaves nothing behind when deadlines are nested and moved", () =>
     sweep((live) =>
@@ -65,8 +67,12 @@ describe("Deadline interrupted at every step", () => {
       Effect.gen(function* () {
         const limiter = yield* Limiter.make({ permits: 1 })
         const work = limiter.withPermit(live(Effect.sleep(8)))
-        yield* Effect.all([work, Effect.ignore(Deadline.within(work, 10)), Effect.ignore(Deadline.within(work, 5))], { concurrency: 3 }).pipe(
-          Effect.ensuring(Effect.flatMap(limiter.stats, ({ running, waiting }) => Effect.sync(() => expect([running, waiting]).toEqual([0, 0]))))
+        yield* Effect.all([work, Effect.ignore(Deadline.within(work, 10)), Effect.ignore(Deadline.within(work, 5))], {
+          concurrency: 3
+        }).pipe(
+          Effect.ensuring(
+            Effect.flatMap(limiter.stats, ({ running, waiting }) => Effect.sync(() => expect([running, waiting]).toEqual([0, 0])))
+          )
         )
       })
     ))

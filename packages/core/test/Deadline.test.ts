@@ -33,17 +33,21 @@ const ended = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Array<unknown>>
       : exit.cause.reasons.map((reason) => {
           if (reason._tag !== "Fail") return reason._tag === "Die" ? `die ${String(reason.defect)}` : "interrupt"
           const { error } = reason
-          return error instanceof Deadline.DeadlineExceeded ? `deadline ${Duration.format(error.after)} at ${error.at}` : `fail ${String(error)}`
+          return error instanceof Deadline.DeadlineExceeded
+            ? `deadline ${Duration.format(error.after)} at ${error.at}`
+            : `fail ${String(error)}`
         })
     return [word, yield* now].flat()
   })
 
-const millis = (left: Option.Option<Duration.Duration>): number | undefined => (Option.isSome(left) ? Duration.toMillis(left.value) : undefined)
+const millis = (left: Option.Option<Duration.Duration>): number | undefined =>
+  Option.isSome(left) ? Duration.toMillis(left.value) : undefined
 
 const cleanup = (length: number) => Effect.onInterrupt(Effect.never, () => Effect.sleep(length))
 
 describe("Deadline.within", () => {
-  it("gives the value of work that is done in time", () => always(() => ended(Deadline.within(Effect.as(Effect.sleep(5), "done"), 10)), ["done", 5]))
+  it("gives the value of work that is done in time", () =>
+    always(() => ended(Deadline.within(Effect.as(Effect.sleep(5), "done"), 10)), ["done", 5]))
 
   it("passes on what the work fails or dies with by itself", () =>
     always(
@@ -72,7 +76,8 @@ describe("Deadline.within", () => {
 
   it("lets the work win at an exact tie, whatever the order of events", () =>
     always(
-      () => ended(Deadline.within(Effect.andThen(Effect.sleep(3), Effect.andThen(Effect.yieldNow, Effect.as(Effect.sleep(7), "done"))), 10)),
+      () =>
+        ended(Deadline.within(Effect.andThen(Effect.sleep(3), Effect.andThen(Effect.yieldNow, Effect.as(Effect.sleep(7), "done"))), 10)),
       ["done", 10],
       500
     ))
@@ -83,7 +88,11 @@ describe("Deadline.within", () => {
       const child = Effect.acquireUseRelease(
         Effect.sync(() => void alive++),
         () => Effect.never,
-        () => Effect.andThen(Effect.sleep(5), Effect.sync(() => void alive--))
+        () =>
+          Effect.andThen(
+            Effect.sleep(5),
+            Effect.sync(() => void alive--)
+          )
       )
       return Effect.gen(function* () {
         const end = yield* ended(Deadline.within(Effect.andThen(Effect.forkChild(child), Effect.sleep(100)), 10))
@@ -94,7 +103,15 @@ describe("Deadline.within", () => {
   it("starts nothing when its length is zero", () =>
     always(() => {
       let ran = false
-      return Effect.map(ended(Deadline.within(Effect.sync(() => (ran = true)), 0)), (end) => [...end, ran])
+      return Effect.map(
+        ended(
+          Deadline.within(
+            Effect.sync(() => (ran = true)),
+            0
+          )
+        ),
+        (end) => [...end, ran]
+      )
     }, ["deadline 0 at 0", 0, false]))
 
   it("has no end with an infinite length", () =>
@@ -107,7 +124,9 @@ describe("Deadline.within", () => {
 
   it.each([[-1], ["-1 second"], [Number.NaN], ["soon"], [{ length: 5 }]])("refuses %o as a length", (duration) => {
     expect(() => Deadline.within(Effect.void, duration as Duration.Input)).toThrow(RangeError)
-    expect(() => Deadline.within(Effect.void, duration as Duration.Input)).toThrow("Deadline.within: duration must be a duration that is not negative, got ")
+    expect(() => Deadline.within(Effect.void, duration as Duration.Input)).toThrow(
+      "Deadline.within: duration must be a duration that is not negative, got "
+    )
   })
 
   it("refuses what is no effect", () => {
@@ -122,7 +141,9 @@ describe("Deadline.within", () => {
       always(
         () =>
           Effect.flip(Deadline.within(Effect.uninterruptible(Effect.andThen(Effect.sleep(20), Effect.fail("declined"))), 10)).pipe(
-            Effect.map((error) => (error instanceof Deadline.DeadlineExceeded ? error.cause.reasons.map((r) => r._tag === "Fail" && r.error) : error))
+            Effect.map((error) =>
+              error instanceof Deadline.DeadlineExceeded ? error.cause.reasons.map((r) => r._tag === "Fail" && r.error) : error
+            )
           ),
         ["declined"]
       ))
@@ -148,13 +169,17 @@ describe("Deadline.within", () => {
         [expected, 50],
         // Under other seeds the child may be interrupted before its cleanup is installed.
         1
-      ))
+      )
+    )
 
     it("logs after 10 s that it is waited for", () =>
       always(() => {
         const lines: Array<unknown> = []
         const logger = Logger.make(({ date, message }) => void lines.push(date.getTime(), String(message)))
-        return Effect.as(Effect.provideService(ended(Deadline.within(cleanup(60_000), 10)), Logger.CurrentLoggers, new Set([logger])), lines)
+        return Effect.as(
+          Effect.provideService(ended(Deadline.within(cleanup(60_000), 10)), Logger.CurrentLoggers, new Set([logger])),
+          lines
+        )
       }, [10_010, "skein: Deadline.within has waited 10 s for the cleanup of work that was asked to stop"]))
   })
 
@@ -180,6 +205,15 @@ describe("Deadline.within", () => {
           ),
         ["interrupt", "die broken", 5]
       ))
+
+    it("logs after 10 s that it is waited for, also where the deadline has been reached and answered meanwhile", () =>
+      always(() => {
+        const lines: Array<unknown> = []
+        const logger = Logger.make(({ date }) => void lines.push(date.getTime()))
+        const answer = TaskGroup.run({}, (group: TaskGroup.TaskGroup<never>) => Effect.andThen(group.spawn(cleanup(10)), group.join))
+        const work = Deadline.within(Effect.andThen(answer, Effect.void).pipe(Effect.ensuring(Effect.sleep(30_000))), 2)
+        return Effect.as(Effect.provideService(interrupted(work), Logger.CurrentLoggers, new Set([logger])), lines)
+      }, [10_005]))
 
     it("is no deadline: nobody is told of one", () =>
       always(() => {
@@ -209,7 +243,8 @@ describe("Deadline.within", () => {
             return [answer, yield* now]
           }),
         [who, at]
-      ))
+      )
+    )
 
     it("reports the outer instant where that was reached before the work could start", () =>
       always(
@@ -263,7 +298,9 @@ describe("Deadline: answers from the inside out", () => {
       () =>
         ended(
           Deadline.within(
-            Effect.map(Effect.all([group([cleanup(20)]), group([cleanup(500)]), group([Effect.never])], { concurrency: 3 }), (all) => all.join()),
+            Effect.map(Effect.all([group([cleanup(20)]), group([cleanup(500)]), group([Effect.never])], { concurrency: 3 }), (all) =>
+              all.join()
+            ),
             10
           )
         ),
@@ -290,7 +327,8 @@ describe("Deadline: answers from the inside out", () => {
 })
 
 describe("Deadline.current and remaining", () => {
-  it("are None outside of any deadline", () => always(() => Effect.all([Deadline.current, Deadline.remaining]), [Option.none(), Option.none()], 5))
+  it("are None outside of any deadline", () =>
+    always(() => Effect.all([Deadline.current, Deadline.remaining]), [Option.none(), Option.none()], 5))
 
   it("give the tightest one, also to forked children", () =>
     always(
@@ -298,7 +336,10 @@ describe("Deadline.current and remaining", () => {
         Deadline.within(
           Effect.gen(function* () {
             yield* Effect.sleep(4)
-            const read = Deadline.within(Effect.flatMap(Effect.forkChild(Effect.all([Deadline.current, Deadline.remaining])), Fiber.join), 100)
+            const read = Deadline.within(
+              Effect.flatMap(Effect.forkChild(Effect.all([Deadline.current, Deadline.remaining])), Fiber.join),
+              100
+            )
             const [current, left] = yield* read
             return [Option.getOrUndefined(current)?.at, millis(left)]
           }),
@@ -311,7 +352,10 @@ describe("Deadline.current and remaining", () => {
     always(() => {
       const seen: Array<number | undefined> = []
       const work = Effect.onInterrupt(Effect.never, () =>
-        Effect.andThen(Effect.sleep(5), Effect.map(Deadline.remaining, (left) => void seen.push(millis(left))))
+        Effect.andThen(
+          Effect.sleep(5),
+          Effect.map(Deadline.remaining, (left) => void seen.push(millis(left)))
+        )
       )
       return Effect.as(Effect.exit(Deadline.within(work, 10)), seen)
     }, [0]))
@@ -432,7 +476,9 @@ describe("Deadline: clocks", () => {
             },
             clock
           )
-          const all = Effect.forEach(Array.from({ length: 10_000 }), (_, i) => Deadline.within(Effect.yieldNow, 1_000 + i), { concurrency: "unbounded" })
+          const all = Effect.forEach(Array.from({ length: 10_000 }), (_, i) => Deadline.within(Effect.yieldNow, 1_000 + i), {
+            concurrency: "unbounded"
+          })
           yield* Effect.provideService(all, Clock.Clock, counting)
           yield* Effect.yieldNow
           expect([most, sleeps, sleeping]).toEqual([1, 1, 0])

@@ -46,7 +46,12 @@ describe("GatherResult.make", () => {
   it("keeps the shape it is given beside the plain list", () => {
     const list = [completed(0), completed(1)]
     const result = GatherResult.make(list, { shape: { a: list[0]!, b: list[1]! }, exhausted: false, elapsed: Duration.seconds(2) })
-    expect([Object.keys(result.outcomes), result.list, result.exhausted, result.elapsed]).toEqual([["a", "b"], list, false, Duration.seconds(2)])
+    expect([Object.keys(result.outcomes), result.list, result.exhausted, result.elapsed]).toEqual([
+      ["a", "b"],
+      list,
+      false,
+      Duration.seconds(2)
+    ])
   })
 })
 
@@ -126,6 +131,9 @@ describe("GatherResult.summarize", () => {
     [GatherResult.make([completed(0)]), "1 of 1 tasks completed (1 completed)"],
     [GatherResult.make([never(0)]), `0 of 1 tasks completed (1 not started); first: task 0 "task 0" never started: group closed`],
     [GatherResult.make([messy(0)]), `0 of 1 tasks completed (1 timed out); first: task 0 "task 0" hit the task limit of 1s`],
-    [GatherResult.make([interrupted(0)]), `0 of 1 tasks completed (1 cancelled); first: task 0 "task 0" was cancelled: cancelled on request`]
+    [
+      GatherResult.make([interrupted(0)]),
+      `0 of 1 tasks completed (1 cancelled); first: task 0 "task 0" was cancelled: cancelled on request`
+    ]
   ])("says in one line how it went", (result, line) => expect(GatherResult.summarize(result)).toBe(line))
 })

@@ -136,7 +136,9 @@ describe("Outcome.formatReason", () => {
 describe("Outcome.reasonFromCause", () => {
   it("reads in a finalizer why the fiber was interrupted", async () => {
     const seen: Array<unknown> = []
-    const fiber = Effect.runFork(Effect.onExit(Effect.never, (exit) => Effect.sync(() => seen.push(exit._tag === "Failure" && Outcome.reasonFromCause(exit.cause)))))
+    const fiber = Effect.runFork(
+      Effect.onExit(Effect.never, (exit) => Effect.sync(() => seen.push(exit._tag === "Failure" && Outcome.reasonFromCause(exit.cause))))
+    )
     fiber.interruptUnsafe(undefined, Outcome.annotations(reason))
     expect(seen).toEqual([reason])
   })

@@ -52,13 +52,13 @@ describe("TaskGroup.run and make refuse at once", () => {
     expect(() => make(options)).toThrow(new RangeError(`TaskGroup.make: ${message}`))
   })
 
-  it.each([[{ concurency: 2 }, "concurency"], [{ limit: 1 }, "limit"]])(
-    "%o, an option that a group does not have",
-    (options, name) => {
-      expect(() => run(options, body)).toThrow(RangeError)
-      expect(() => run(options, body)).toThrow(`TaskGroup.run: unknown option "${name}", known are name, concurrency`)
-    }
-  )
+  it.each([
+    [{ concurency: 2 }, "concurency"],
+    [{ limit: 1 }, "limit"]
+  ])("%o, an option that a group does not have", (options, name) => {
+    expect(() => run(options, body)).toThrow(RangeError)
+    expect(() => run(options, body)).toThrow(`TaskGroup.run: unknown option "${name}", known are name, concurrency`)
+  })
 
   it.each([
     [7, "7"],

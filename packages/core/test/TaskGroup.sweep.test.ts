@@ -74,7 +74,7 @@ const sweep = async (
       watch = new Watch()
       return program(watch)
     },
-    { seeds: 2, maxRuns: 1_500, ...options, invariant: () => watch.invariant(), after: () => watch.after() }
+    { seeds: 2, maxRuns: 1_000, ...options, invariant: () => watch.invariant(), after: () => watch.after() }
   )
   expect(swept.interrupted.main).toBeGreaterThan(0)
   expect(swept.interrupted.children).toBeGreaterThan(0)
@@ -168,7 +168,8 @@ describe("TaskGroup interrupted at every step", () => {
           })
         )
       )
-    ))
+    )
+  )
 
   it("leaves nothing behind when tasks, the group and deadlines time out", () =>
     sweep((w) =>
@@ -229,7 +230,13 @@ describe("TaskGroup interrupted at every step", () => {
         Effect.gen(function* () {
           w.bounded(group, 2)
           const self: { handle?: TaskGroup.Handle<unknown, unknown> } = {}
-          self.handle = yield* w.spawn(group, Effect.andThen(Effect.yieldNow, Effect.suspend(() => self.handle!.cancel("myself"))))
+          self.handle = yield* w.spawn(
+            group,
+            Effect.andThen(
+              Effect.sleep(1),
+              Effect.suspend(() => self.handle!.cancel("myself"))
+            )
+          )
           yield* w.spawn(group, cleanup(1))
           yield* w.spawn(group, Effect.andThen(group.cancel("all"), Effect.never))
           yield* w.spawn(group, Effect.sleep(50))
@@ -322,7 +329,10 @@ describe("TaskGroup interrupted at every step", () => {
       (w) =>
         TaskGroup.run(w.options({}), (group: Group) =>
           Effect.gen(function* () {
-            yield* w.spawn(group, Effect.onInterrupt(Effect.sleep(5), () => Effect.die(new Error("cleanup"))))
+            yield* w.spawn(
+              group,
+              Effect.onInterrupt(Effect.sleep(5), () => Effect.die(new Error("cleanup")))
+            )
             yield* Effect.sleep(5)
           })
         ).pipe(Effect.tapCause((cause) => Effect.sync(() => void (Cause.hasDies(cause) && dies++)))),

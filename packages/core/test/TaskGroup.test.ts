@@ -1,10 +1,8 @@
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import * as Scope from "effect/Scope"
 import { describe, expect, it } from "vitest"
 import * as GatherResult from "../src/GatherResult.ts"
 import * as Outcome from "../src/Outcome.ts"
@@ -84,7 +82,14 @@ describe("TaskGroup.run", () => {
     always(() => {
       const started: Array<number> = []
       return TaskGroup.run({ concurrency: 1 }, (group: Group) =>
-        Effect.forEach([0, 1, 2, 3, 4, 5], (i) => group.spawn(Effect.andThen(Effect.sync(() => started.push(i)), Effect.sleep(1))))
+        Effect.forEach([0, 1, 2, 3, 4, 5], (i) =>
+          group.spawn(
+            Effect.andThen(
+              Effect.sync(() => started.push(i)),
+              Effect.sleep(1)
+            )
+          )
+        )
       ).pipe(Effect.map(() => started))
     }, [0, 1, 2, 3, 4, 5]))
 
@@ -118,13 +123,17 @@ describe("TaskGroup.run", () => {
   })
 
   it("runs 20,000 tasks that each spawn the next without filling the stack", () =>
-    always(() => {
-      let count = 0
-      return TaskGroup.run({}, (group: Group) => {
-        const next: Effect.Effect<unknown> = Effect.suspend(() => (++count < 20_000 ? group.spawn(next) : Effect.void))
-        return group.spawn(next)
-      }).pipe(Effect.map(() => count))
-    }, 20_000, 1))
+    always(
+      () => {
+        let count = 0
+        return TaskGroup.run({}, (group: Group) => {
+          const next: Effect.Effect<unknown> = Effect.suspend(() => (++count < 20_000 ? group.spawn(next) : Effect.void))
+          return group.spawn(next)
+        }).pipe(Effect.map(() => count))
+      },
+      20_000,
+      1
+    ))
 
   it("keeps the children of a task inside it: they are interrupted when its code has ended, before its outcome is known", () =>
     always(() => {
@@ -133,8 +142,14 @@ describe("TaskGroup.run", () => {
         Effect.gen(function* () {
           const handle = yield* group.spawn(
             Effect.gen(function* () {
-              const slow = Effect.andThen(Effect.sleep(3), Effect.sync(() => void events.push("child is clean")))
-              yield* Effect.forkChild(Effect.onInterrupt(Effect.never, () => slow), { startImmediately: true })
+              const slow = Effect.andThen(
+                Effect.sleep(3),
+                Effect.sync(() => void events.push("child is clean"))
+              )
+              yield* Effect.forkChild(
+                Effect.onInterrupt(Effect.never, () => slow),
+                { startImmediately: true }
+              )
               events.push("code has ended")
             })
           )
@@ -151,7 +166,10 @@ describe("TaskGroup.run", () => {
         return Effect.exit(
           TaskGroup.run({}, (group: Group<string>) =>
             Effect.gen(function* () {
-              const clean = Effect.andThen(Effect.sleep(5), Effect.sync(() => void events.push("sibling is clean")))
+              const clean = Effect.andThen(
+                Effect.sleep(5),
+                Effect.sync(() => void events.push("sibling is clean"))
+              )
               yield* group.spawn(Effect.onInterrupt(Effect.never, () => clean))
               yield* group.spawn(failLater("boom"))
             })
@@ -164,13 +182,18 @@ describe("TaskGroup.run", () => {
         () =>
           TaskGroup.run({}, (group: Group<string>) =>
             Effect.gen(function* () {
-              yield* group.spawn(Effect.onInterrupt(Effect.never, () => Effect.die("broken cleanup")), { name: "messy" })
+              yield* group.spawn(
+                Effect.onInterrupt(Effect.never, () => Effect.die("broken cleanup")),
+                { name: "messy" }
+              )
               yield* group.spawn(failLater("boom"))
             })
           ).pipe(
             Effect.catchCause((cause) => {
               const partial = GatherResult.fromCause(cause)!
-              const dies = GatherResult.errors(partial).map(({ cause, index, name }) => `${index} ${name} ${reasons(Exit.failCause(cause)).join(", ")}`)
+              const dies = GatherResult.errors(partial).map(
+                ({ cause, index, name }) => `${index} ${name} ${reasons(Exit.failCause(cause)).join(", ")}`
+              )
               return Effect.catch(Effect.failCause(cause), (error) => Effect.succeed([error, ...dies]))
             })
           ),
@@ -270,7 +293,9 @@ describe("TaskGroup.run", () => {
           lines,
           Effect.exit(
             TaskGroup.run({}, (group: Group<Error>) =>
-              Effect.uninterruptible(Effect.flatMap(group.spawn(Effect.andThen(Effect.sleep(1), Effect.fail(new Error("boom")))), (h) => h.join))
+              Effect.uninterruptible(
+                Effect.flatMap(group.spawn(Effect.andThen(Effect.sleep(1), Effect.fail(new Error("boom")))), (h) => h.join)
+              )
             )
           )
         ).pipe(Effect.map((exit) => [...lines, ...reasons(exit)]))
@@ -289,7 +314,9 @@ describe("TaskGroup.run", () => {
           ).pipe(
             Effect.map((exit) =>
               Exit.isFailure(exit)
-                ? GatherResult.errors(GatherResult.fromCause(exit.cause)!).map(({ cause, index }) => [index, ...reasons(Exit.failCause(cause))].join(" "))
+                ? GatherResult.errors(GatherResult.fromCause(exit.cause)!).map(({ cause, index }) =>
+                    [index, ...reasons(Exit.failCause(cause))].join(" ")
+                  )
                 : []
             )
           ),
@@ -310,17 +337,15 @@ describe("TaskGroup.run", () => {
       ))
 
     it("treats a task that died like one that failed", () =>
-      always(
-        () => Effect.map(Effect.exit(TaskGroup.run({}, (group: Group) => group.spawn(Effect.die("bug")))), reasons),
-        ["die bug"]
-      ))
+      always(() => Effect.map(Effect.exit(TaskGroup.run({}, (group: Group) => group.spawn(Effect.die("bug")))), reasons), ["die bug"]))
 
     it.each([undefined, null, 0, "word"])("keeps a defect of %s as it is", (defect) =>
       always(
         () => Effect.map(Effect.exit(TaskGroup.run({}, (group: Group) => group.spawn(Effect.die(defect)))), reasons),
         [`die ${String(defect)}`],
         10
-      ))
+      )
+    )
   })
 
   describe("with onFailure collect", () => {
@@ -330,7 +355,14 @@ describe("TaskGroup.run", () => {
         return Effect.exit(
           TaskGroup.run({ onFailure: "collect" }, (group: Group<string>) =>
             Effect.forEach([0, 1, 2, 3], (i) =>
-              group.spawn(i % 2 === 0 ? failLater(`boom ${i}`, i) : Effect.andThen(Effect.sleep(10), Effect.sync(() => ended.push(i))))
+              group.spawn(
+                i % 2 === 0
+                  ? failLater(`boom ${i}`, i)
+                  : Effect.andThen(
+                      Effect.sleep(10),
+                      Effect.sync(() => ended.push(i))
+                    )
+              )
             )
           )
         ).pipe(Effect.map((exit) => [...ended.sort(), ...reasons(exit)]))
@@ -351,7 +383,9 @@ describe("TaskGroup.run", () => {
       always(
         () =>
           Effect.exit(
-            TaskGroup.run({ onFailure: "collect" }, (group: Group<string>) => Effect.andThen(group.spawn(Effect.fail("task")), failLater("body")))
+            TaskGroup.run({ onFailure: "collect" }, (group: Group<string>) =>
+              Effect.andThen(group.spawn(Effect.fail("task")), failLater("body"))
+            )
           ).pipe(Effect.map(reasons)),
         ["fail body", "fail task"]
       ))
@@ -386,14 +420,18 @@ describe("TaskGroup.run", () => {
         return Effect.exit(
           TaskGroup.run({}, (group: Group) =>
             Effect.gen(function* () {
-              const clean = Effect.andThen(Effect.sleep(5), Effect.sync(() => void events.push("clean")))
+              const clean = Effect.andThen(
+                Effect.sleep(5),
+                Effect.sync(() => void events.push("clean"))
+              )
               yield* group.spawn(Effect.onInterrupt(Effect.never, () => clean))
               yield* Effect.sleep(1)
               yield* end
             })
           )
         ).pipe(Effect.map((exit) => [...events, ...reasons(exit)]))
-      }, ["clean", expected]))
+      }, ["clean", expected])
+    )
 
     it("dies with what a body throws before it gives an effect", () =>
       always(
@@ -429,7 +467,12 @@ describe("TaskGroup.run", () => {
       always(() => {
         const events: Array<string> = []
         const slow = (name: string, millis: number) =>
-          Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(millis), Effect.sync(() => void events.push(`${name} is clean`))))
+          Effect.onInterrupt(Effect.never, () =>
+            Effect.andThen(
+              Effect.sleep(millis),
+              Effect.sync(() => void events.push(`${name} is clean`))
+            )
+          )
         const program = TaskGroup.run({}, (group: Group) =>
           Effect.gen(function* () {
             yield* group.spawn(slow("a", 2_000))
@@ -478,7 +521,9 @@ describe("TaskGroup.run", () => {
       always(() => {
         const inner = TaskGroup.run({}, (group: Group) => Effect.andThen(group.spawn(Effect.never), Effect.never))
         return Effect.gen(function* () {
-          const outer = yield* Effect.forkChild(TaskGroup.run({}, (group: Group) => Effect.flatMap(group.spawn(inner), (handle) => Effect.andThen(handle.await, Effect.never))))
+          const outer = yield* Effect.forkChild(
+            TaskGroup.run({}, (group: Group) => Effect.flatMap(group.spawn(inner), (handle) => Effect.andThen(handle.await, Effect.never)))
+          )
           yield* Effect.sleep(1)
           yield* Effect.all([Fiber.interrupt(outer), Fiber.interrupt(outer)], { concurrency: 2 })
           return reasons(yield* Fiber.await(outer)).includes("interrupt")
@@ -501,259 +546,4 @@ describe("TaskGroup.run", () => {
         ["fail boom"]
       ))
   })
-})
-
-describe("TaskGroup.make", () => {
-  it("cancels its tasks and awaits them when the scope closes", () =>
-    always(() => {
-      const events: Array<string> = []
-      return Effect.gen(function* () {
-        const handle = yield* Effect.scoped(
-          Effect.gen(function* () {
-            const group = yield* TaskGroup.make()
-            const clean = Effect.andThen(Effect.sleep(5), Effect.sync(() => void events.push("clean")))
-            return yield* Effect.tap(group.spawn(Effect.onInterrupt(Effect.never, () => clean)), Effect.sleep(1))
-          })
-        )
-        return [...events, reasonOf(yield* handle.await)]
-      })
-    }, ["clean", "group closed"]))
-
-  it("lets join wait for all, and fail as the policy says", () =>
-    always(
-      () =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const group = yield* TaskGroup.make<string>()
-            yield* group.spawn(Effect.never)
-            yield* group.spawn(failLater("boom"))
-            const exit = yield* Effect.exit(group.join)
-            return [...reasons(exit), ...(Exit.isFailure(exit) ? words(GatherResult.fromCause(exit.cause)) : [])]
-          })
-        ),
-      ["fail boom", "0 cancelled", "1 failed"]
-    ))
-
-  it.each([
-    ["spawn", (group: Group) => Effect.map(Effect.flatMap(group.spawn(Effect.succeed(1)), (handle) => handle.await), reasonOf)],
-    ["next", (group: Group) => Effect.map(group.next, (next) => next._tag)],
-    ["join", (group: Group) => Effect.as(group.join, "joined")],
-    ["cancel", (group: Group) => Effect.as(group.cancel(), "cancelled")]
-  ])("answers %s after it was closed, and nothing runs later", (word, use) =>
-    always(
-      () =>
-        Effect.gen(function* () {
-          const group = yield* Effect.scoped(TaskGroup.make())
-          return yield* use(group)
-        }),
-      { spawn: "group closed", next: "None", join: "joined", cancel: "cancelled" }[word]!
-    ))
-
-  it("never runs queued work after the close (effectionx#260), and lets no spawner wait (p-limit#25)", () =>
-    always(() => {
-      let ran = 0
-      return Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const group = yield* Scope.provide(TaskGroup.make({ concurrency: 1 }), scope)
-        yield* group.spawn(Effect.never)
-        const spawners = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(group.spawn(Effect.sync(() => void ran++))))
-        yield* Effect.sleep(1)
-        yield* Scope.close(scope, Exit.void)
-        const handles = yield* Effect.forEach(spawners, Fiber.join)
-        yield* Effect.sleep(10)
-        return [ran, ...(yield* Effect.forEach(handles, (handle) => Effect.map(handle.await, reasonOf)))]
-      })
-    }, [0, "group closed", "group closed", "group closed"]))
-
-  it("does not wait for itself when a task closes the group's scope", () =>
-    always(() =>
-      Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const group = yield* Scope.provide(TaskGroup.make(), scope)
-        const closer = yield* group.spawn(Effect.andThen(Scope.close(scope, Exit.void), Effect.never))
-        const other = yield* group.spawn(Effect.never)
-        return [reasonOf(yield* closer.await), reasonOf(yield* other.await)]
-      }), ["group closed", "group closed"]))
-
-  it("logs failures that nobody joined when the scope closes", () =>
-    always(() => {
-      const lines: Array<string> = []
-      return logged(
-        lines,
-        Effect.scoped(
-          Effect.gen(function* () {
-            const group = yield* TaskGroup.make<string>({ name: "pool", onFailure: "collect" })
-            yield* group.spawn(failLater("one", 1))
-            yield* group.spawn(failLater("two", 2))
-            yield* Effect.sleep(3)
-          })
-        )
-      ).pipe(Effect.map(() => lines))
-    }, ["Error | skein: 2 tasks of pool failed and nobody joined | one | two"]))
-
-  it.each([
-    ["joined the group", (group: Group<string>) => Effect.exit(group.join)],
-    ["took the outcome from next", (group: Group<string>) => group.next]
-  ])("logs nothing when somebody %s", (_, see) =>
-    always(() => {
-      const lines: Array<string> = []
-      return logged(
-        lines,
-        Effect.scoped(
-          Effect.gen(function* () {
-            const group = yield* TaskGroup.make<string>({ onFailure: "collect" })
-            yield* group.spawn(Effect.fail("one"))
-            yield* see(group)
-          })
-        )
-      ).pipe(Effect.map(() => lines))
-    }, []))
-
-  it.each(["await", "join"] as const)("logs nothing when somebody used the handle's %s", (how) =>
-    always(() => {
-      const lines: Array<string> = []
-      return logged(
-        lines,
-        Effect.scoped(
-          Effect.gen(function* () {
-            const group = yield* TaskGroup.make<string>()
-            const handle = yield* group.spawn(failLater("one"))
-            yield* Effect.exit<unknown, unknown, never>(handle[how])
-          })
-        )
-      ).pipe(Effect.map(() => lines))
-    }, []))
-})
-
-describe("TaskGroup: what observers see", () => {
-  it("shows onOutcome each outcome once, those that never started too", () =>
-    always(() => {
-      const seen: Array<string> = []
-      return Effect.exit(
-        TaskGroup.run({ concurrency: 1, onOutcome: ({ index, status }) => void seen.push(`${index} ${status}`) }, (group: Group<string>) =>
-          group.spawn(
-            Effect.gen(function* () {
-              yield* group.spawn(Effect.never)
-              yield* Effect.fail("boom")
-            })
-          )
-        )
-      ).pipe(Effect.map(() => seen))
-    }, ["0 failed", "1 notStarted"]))
-
-  it.each([
-    [
-      "throws",
-      () => {
-        throw new Error("observer")
-      }
-    ],
-    ["gives a promise that rejects", () => Promise.reject(new Error("observer"))]
-  ])("logs an observer that %s, and changes nothing", async (_, onOutcome) => {
-    const lines: Array<string> = []
-    const program = logged(
-      lines,
-      Effect.andThen(
-        TaskGroup.run({ name: "g", onOutcome }, (group: Group) => Effect.flatMap(group.spawn(Effect.succeed("value")), (handle) => Effect.orDie(handle.join))),
-        Effect.as(Effect.promise(() => Promise.resolve()), "value")
-      )
-    )
-    expect(await Effect.runPromise(program)).toBe("value")
-    expect(lines).toEqual(["Warn | skein: onOutcome of g threw | Die"])
-  })
-
-  it("counts what is queued, running and settled", () =>
-    always(
-      () =>
-        TaskGroup.run({ concurrency: 2, onFailure: "isolate" }, (group) =>
-          Effect.gen(function* () {
-            yield* group.spawn(Effect.succeed(1))
-            yield* group.spawn(Effect.fail("no"))
-            yield* group.spawn(Effect.sleep(5), { timeout: 1 })
-            yield* Effect.sleep(2)
-            const a = yield* group.spawn(Effect.never)
-            yield* group.spawn(Effect.sleep(10))
-            const c = yield* Effect.forkChild(group.spawn(Effect.never))
-            yield* Effect.sleep(1)
-            const before = yield* group.stats
-            yield* Fiber.interrupt(c)
-            yield* a.cancel()
-            return [before, yield* group.stats]
-          })
-        ),
-      [
-        { queued: 1, running: 2, completed: 1, failed: 1, timedOut: 1, cancelled: 0, notStarted: 0, abandoned: 0 },
-        { queued: 0, running: 1, completed: 1, failed: 1, timedOut: 1, cancelled: 1, notStarted: 1, abandoned: 0 }
-      ]
-    ))
-
-  it("gives outcomes in the order of spawning, and says that some are missing", () =>
-    always(
-      () =>
-        TaskGroup.run({}, (group: Group) =>
-          Effect.gen(function* () {
-            yield* group.spawn(Effect.sleep(5))
-            yield* group.spawn(Effect.sleep(1))
-            yield* Effect.sleep(2)
-            const early = yield* group.result
-            yield* group.join
-            const late = yield* group.result
-            return [words(early), early.exhausted, words(late), late.exhausted]
-          })
-        ),
-      [["1 completed"], false, ["0 completed", "1 completed"], true]
-    ))
-
-  it("knows when each task was queued, started and ended", () =>
-    always(
-      () =>
-        TaskGroup.run({ concurrency: 1 }, (group: Group) =>
-          Effect.gen(function* () {
-            yield* Effect.sleep(3)
-            yield* group.spawn(Effect.sleep(5))
-            yield* group.spawn(Effect.sleep(7))
-            yield* group.join
-            return (yield* group.result).list.map(({ endedAt, queuedAt, startedAt }) => [queuedAt, startedAt, endedAt])
-          })
-        ),
-      [
-        [3, 3, 8],
-        [3, 8, 15]
-      ]
-    ))
-
-  it("keeps no outcomes with outcomes drop, but still those that the group fails with", () =>
-    always(
-      () =>
-        Effect.exit(
-          TaskGroup.run({ outcomes: "drop", onFailure: "collect" }, (group: Group<string>) =>
-            Effect.gen(function* () {
-              yield* group.spawn(Effect.succeed(1))
-              yield* group.spawn(Effect.fail("boom"))
-            })
-          )
-        ).pipe(Effect.map((exit) => [...reasons(exit), ...(Exit.isFailure(exit) ? words(GatherResult.fromCause(exit.cause)) : [])])),
-      ["fail boom", "1 failed"]
-    ))
-
-  it("refuses next with outcomes drop", () =>
-    always(
-      () => Effect.map(TaskGroup.run({ outcomes: "drop" }, (group: Group) => Effect.exit(group.next)), reasons),
-      [`die RangeError: TaskGroup.next: outcomes must be "keep", got "drop"`]
-    ))
-
-  it("keeps the causes of all failures out of an interruption's cause, where nobody failed", () =>
-    always(
-      () =>
-        Effect.gen(function* () {
-          const fiber = yield* Effect.forkChild(
-            TaskGroup.run({ onFailure: "isolate" }, (group) => Effect.andThen(group.spawn(Effect.fail("nobody's concern")), Effect.never))
-          )
-          yield* Effect.sleep(1)
-          yield* Fiber.interrupt(fiber)
-          const exit = yield* Fiber.await(fiber)
-          return Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
-        }),
-      true
-    ))
 })

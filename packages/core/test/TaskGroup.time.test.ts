@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import { describe, expect, it } from "vitest"
 import * as Deadline from "../src/Deadline.ts"
-import * as GatherResult from "../src/GatherResult.ts"
+import type * as GatherResult from "../src/GatherResult.ts"
 import * as Limiter from "../src/Limiter.ts"
 import * as Outcome from "../src/Outcome.ts"
 import * as TaskGroup from "../src/TaskGroup.ts"
@@ -42,7 +42,11 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): string => (Exit.isFailure(e
 const cleanup = (millis: number) => Effect.onInterrupt(Effect.never, () => Effect.sleep(millis))
 
 const logged = <A, E, R>(lines: Array<string>, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.provideService(effect, Logger.CurrentLoggers, new Set([Logger.make(({ date, message }) => void lines.push(`${date.getTime()} ${String(message)}`))]))
+  Effect.provideService(
+    effect,
+    Logger.CurrentLoggers,
+    new Set([Logger.make(({ date, message }) => void lines.push(`${date.getTime()} ${String(message)}`))])
+  )
 
 describe("TaskGroup: limits of a task", () => {
   it("counts a task's time from its start, and stops it", () =>
@@ -186,7 +190,10 @@ describe("TaskGroup: queueTimeout", () => {
             return yield* Effect.forEach(handles, (handle) => Effect.map(handle.await, text))
           })
         )
-      ).pipe(Effect.flatMap((handle) => handle.join), Effect.map((seen) => [...seen, ran]))
+      ).pipe(
+        Effect.flatMap((handle) => handle.join),
+        Effect.map((seen) => [...seen, ran])
+      )
     }, ["queue 10ms", "queue 10ms", "queue 10ms", 0]))
 
   it("does not count the time that the task runs", () =>
@@ -258,7 +265,8 @@ describe("TaskGroup: timeout of the group", () => {
           return [errorOf(exit), yield* now]
         }),
       ["DeadlineExceeded: 10ms were over before the work was done", at]
-    ))
+    )
+  )
 
   it("is inherited as a deadline by what is inside", () =>
     always(
@@ -329,7 +337,9 @@ describe("TaskGroup: an inherited deadline", () => {
     always(() => {
       const outer = TaskGroup.run({}, (group: Group) =>
         Effect.gen(function* () {
-          const handle = yield* group.spawn(TaskGroup.run({}, (inner: Group) => Effect.flatMap(inner.spawn(TaskGroup.run({}, partial)), (h) => Effect.orDie(h.join))))
+          const handle = yield* group.spawn(
+            TaskGroup.run({}, (inner: Group) => Effect.flatMap(inner.spawn(TaskGroup.run({}, partial)), (h) => Effect.orDie(h.join)))
+          )
           const outcome = yield* handle.await
           return outcome._tag === "Completed" ? outcome.value : [text(outcome)]
         })
@@ -352,7 +362,10 @@ describe("TaskGroup: an inherited deadline", () => {
 
   it.each([
     ["a group without tasks", () => TaskGroup.run({}, () => Effect.never)],
-    ["a group whose tasks have ended", () => TaskGroup.run({}, (group: Group) => Effect.andThen(group.spawn(Effect.sleep(1)), Effect.never))],
+    [
+      "a group whose tasks have ended",
+      () => TaskGroup.run({}, (group: Group) => Effect.andThen(group.spawn(Effect.sleep(1)), Effect.never))
+    ],
     ["a group in a scope", () => Effect.scoped(Effect.andThen(TaskGroup.make(), Effect.never))],
     [
       "a group in a scope whose tasks have ended",
@@ -373,7 +386,8 @@ describe("TaskGroup: an inherited deadline", () => {
           return [errorOf(exit), yield* now]
         }),
       ["DeadlineExceeded: 10ms were over before the work was done", 1_010]
-    ))
+    )
+  )
 
   it("that has been reached starts no task", () =>
     always(() => {
@@ -434,9 +448,7 @@ describe("TaskGroup: grace", () => {
         Effect.gen(function* () {
           const outcome = yield* TaskGroup.run({ grace: 10 }, (group: Group) =>
             Effect.gen(function* () {
-              const handle = yield* group.spawn(
-                Effect.as(Effect.forkChild(stuck, { startImmediately: true }), "value")
-              )
+              const handle = yield* group.spawn(Effect.as(Effect.forkChild(stuck, { startImmediately: true }), "value"))
               yield* Effect.sleep(1)
               return yield* handle.cancel()
             })
@@ -510,7 +522,8 @@ describe("TaskGroup: slow cleanup", () => {
           })
         )
       ).pipe(Effect.map((word) => [...lines, word]))
-    }, ["10001 skein: a call has waited 10 s for tasks that were asked to stop: slow", "cancelled"]))
+    }, ["10001 skein: a call has waited 10 s for tasks that were asked to stop: slow", "cancelled"])
+  )
 
   it("of the body is logged too", () =>
     always(() => {

@@ -263,7 +263,13 @@ export const makeUnsafe = <const F extends "wait" | "reject" = "wait", T extends
   const follow = (): void => Effect.runSync(inner.resize(sampler.limit))
   const measured = measure(sampler, classify, follow)
   const permits = (where: string, value: unknown, least: number, most: number, why: string): number =>
-    check.number(where, "permits", value, `a whole number from ${least} to ${most}, ${why}`, (n) => Number.isSafeInteger(n) && n >= least && n <= most)
+    check.number(
+      where,
+      "permits",
+      value,
+      `a whole number from ${least} to ${most}, ${why}`,
+      (n) => Number.isSafeInteger(n) && n >= least && n <= most
+    )
 
   type Own = Omit<AdaptiveLimiter<Limiter.ErrorOf<F, T>>, "name" | "pause" | "resume">
   const own: Own = {
@@ -293,7 +299,8 @@ export const makeUnsafe = <const F extends "wait" | "reject" = "wait", T extends
   return Object.assign(Object.create(inner) as typeof inner, own)
 }
 
-const durationOf = (millis: number | undefined): Duration.Duration | undefined => (millis === undefined ? undefined : Duration.millis(millis))
+const durationOf = (millis: number | undefined): Duration.Duration | undefined =>
+  millis === undefined ? undefined : Duration.millis(millis)
 
 /**
  * Measures the runs.
@@ -306,9 +313,12 @@ const measure = (sampler: Sampler, classify: Options["classify"], follow: () => 
     if (classify !== undefined) {
       try {
         const sample = classify(exit, Duration.millis(millis))
-        if (sample !== undefined) return Settings.oneOf("AdaptiveLimiter.make", "what classify returns", sample, ["success", "drop", "ignore"])
+        if (sample !== undefined)
+          return Settings.oneOf("AdaptiveLimiter.make", "what classify returns", sample, ["success", "drop", "ignore"])
       } catch (error) {
-        Effect.runForkWith(fiber.context as Context.Context<never>)(Effect.logWarning("skein: AdaptiveLimiter: its `classify` failed", Cause.die(error)))
+        Effect.runForkWith(fiber.context as Context.Context<never>)(
+          Effect.logWarning("skein: AdaptiveLimiter: its `classify` failed", Cause.die(error))
+        )
       }
     }
     if (exit._tag === "Success") return "success"

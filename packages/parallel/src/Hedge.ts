@@ -63,6 +63,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as check from "./internal/keyedCheck.ts"
 
 /**
  * How to hedge a call.
@@ -154,16 +155,16 @@ export const budget = (options: {
   readonly max?: number | undefined
 }): Effect.Effect<Budget> => {
   const where = "Hedge.budget"
-  refuseUnknown(where, options, ["ratio", "min", "max"])
+  check.options(where, options, ["ratio", "min", "max"])
   const { ratio } = options
   if (!(typeof ratio === "number" && ratio > 0 && ratio <= 1))
     throw Settings.mustBe(where, "ratio", "a number above 0 and at most 1", ratio)
-  const min = options.min === undefined ? 1 : wholeNumber(where, "min", options.min, 0)
-  const max = options.max === undefined ? Math.max(100, min) : wholeNumber(where, "max", options.max, Math.max(1, min))
+  const min = options.min === undefined ? 1 : check.whole(where, "min", options.min, 0)
+  const max = options.max === undefined ? Math.max(100, min) : check.whole(where, "max", options.max, Math.max(1, min))
   return Effect.sync(() => new BudgetImpl(ratio, min, max))
 }
 
-/** Twenty times 0.05 is a little less than 1. */
+/** Ten times 0.1 is a little less than 1. */
 const rounding = 1e-9
 
 class BudgetImpl implements Budget {
@@ -211,14 +212,14 @@ class BudgetImpl implements Budget {
 export const run = <A, E, R>(effect: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, E, R> => {
   const where = "Hedge.run"
   if (!Effect.isEffect(effect)) throw new TypeError(Settings.mustBe(where, "effect", "an Effect", effect).message)
-  refuseUnknown(where, options, ["after", "copies", "budget", "limiter", "name"])
+  check.options(where, options, ["after", "copies", "budget", "limiter", "name"])
   const { budget, limiter, name } = options
   if (options.after === undefined) throw Settings.mustBe(where, "after", "a duration that is not negative", undefined)
   const after = afterOf(where, options.after)
-  const copies = options.copies === undefined ? 2 : wholeNumber(where, "copies", options.copies, 1)
+  const copies = options.copies === undefined ? 2 : check.whole(where, "copies", options.copies, 1)
   if (budget !== undefined && !(budget instanceof BudgetImpl)) throw Settings.mustBe(where, "budget", "a Budget", budget)
   if (limiter !== undefined && typeof limiter?.withPermit !== "function") throw Settings.mustBe(where, "limiter", "a Limiter", limiter)
-  if (name !== undefined && typeof name !== "string") throw Settings.mustBe(where, "name", "a string", name)
+  check.text(where, "name", name)
   return Effect.suspend(() => new Call(effect, { after, copies: after === Infinity ? 1 : copies, budget, limiter, name }).run)
 }
 
@@ -326,17 +327,5 @@ const afterOf = (where: string, after: Duration.Input): number => {
     return Settings.read(where, { timeout: after }, []).timeout
   } catch {
     throw Settings.mustBe(where, "after", "a duration that is not negative", after)
-  }
-}
-
-const wholeNumber = (where: string, option: string, value: unknown, minimum: number): number => {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum) return value
-  throw Settings.mustBe(where, option, `a whole number of at least ${minimum}`, value)
-}
-
-const refuseUnknown = (where: string, options: object | undefined, known: ReadonlyArray<string>): void => {
-  if (typeof options !== "object" || options === null) throw Settings.mustBe(where, "options", "an object", options)
-  for (const key in options) {
-    if (!known.includes(key)) throw new RangeError(`${where}: unknown option ${JSON.stringify(key)}, known are ${known.join(", ")}`)
   }
 }

@@ -36,6 +36,7 @@
  * **Example** (Writing a joiner of one's own)
  *
  * ```ts
+ * import type { Outcome } from "@skein/core"
  * import { fanOut, Joiner } from "@skein/parallel"
  * import * as Effect from "effect/Effect"
  *
@@ -43,7 +44,7 @@
  * const shopping = Joiner.make({
  *   name: "shopping",
  *   initial: () => 0,
- *   onOutcome: (sum: number, outcome: Joiner.Seen<number, string>) => {
+ *   onOutcome: (sum: number, outcome: Outcome.Outcome<number, string>) => {
  *     const next = outcome._tag === "Completed" ? sum + outcome.value : sum
  *     return next > 100 ? Joiner.decided(next) : Joiner.next(next)
  *   },
@@ -63,18 +64,31 @@ import * as Settings from "@skein/core/Settings"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Order from "effect/Order"
+import * as check from "./internal/keyedCheck.ts"
 
 /**
- * How to join outcomes of tasks that give `A` or fail with `E`: into `B`, or a failure `E2`.
+ * How to join outcomes of tasks that give `A` or fail with `E`: into `B`, or a failure `E2`. A function that begins one fan-out, with a state of its own.
+ *
+ * **Details**
+ *
+ * It is a function so that TypeScript finds `A` and `E` last, from the effects it is used with: `first()` is `<A, E>(start: Start<A, E>) => …`, whatever the effects are.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Joiner<in A, in E, out B, out E2 = never> {
-  /** Names it in errors. */
-  readonly name: string
-  /** Begins one fan-out, with a state of its own. */
-  readonly begin: () => Fold<A, E, B, E2>
+export type Joiner<A, E, B, E2 = never> = (start: Start<A, E>) => Fold<A, E, B, E2>
+
+/**
+ * What a joiner is told when a fan-out begins.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Start<out A, out E> {
+  /** How many inputs there are; `Infinity` where that is not known. */
+  readonly total: number
+  /** The types of the tasks; not there at run time. */
+  readonly "~types"?: { readonly value: A; readonly error: E }
 }
 
 /**
@@ -91,14 +105,6 @@ export interface Fold<in A, in E, out B, out E2 = never> {
   /** Gives the answer, when every task has ended. */
   readonly onEnd: (result: GatherResult.GatherResult<A, E>) => Effect.Effect<B, E2>
 }
-
-/**
- * An outcome as a joiner sees it.
- *
- * @category models
- * @since 0.1.0
- */
-export type Seen<A, E = never> = Outcome.Outcome<A, E>
 
 /**
  * What `onOutcome` says: go on with this state, or decided with it.
@@ -128,40 +134,20 @@ export const next = <S>(state: S): Step<S> => ({ _tag: "Next", state })
 export const decided = <S>(state: S): Step<S> => ({ _tag: "Decided", state })
 
 /**
- * There was no input. Nothing ran, and trying again gives the same.
+ * Why the outcomes do not give what a joiner wants.
+ *
+ * | tag | meaning | has the work happened | try again |
+ * | --- | --- | --- | --- |
+ * | `NoInput` | there was no input | no | gives the same |
+ * | `TooFew` | `got` tasks completed, and `needed` had to | that of completed tasks; of others perhaps in part | as their outcomes say |
+ * | `Incomplete` | every task had to complete, and one did not | the same | as their outcomes say |
  *
  * @category errors
  * @since 0.1.0
  */
-export class NoInput extends Data.TaggedError("NoInput")<{}> {
-  override get message(): string {
-    return "there was no input"
-  }
-}
-
-/**
- * Fewer tasks completed than were needed. The work of those that did has happened, that of the others perhaps in part; their outcomes say which, and whether trying again is worth it.
- *
- * @category errors
- * @since 0.1.0
- */
-export class TooFew extends Data.TaggedError("TooFew")<{ readonly needed: number; readonly got: number }> {
-  override get message(): string {
-    return `${this.got} of the ${this.needed} values needed`
-  }
-}
-
-/**
- * Every task had to complete, and one did not. The work of those that did has happened, that of the others perhaps in part; their outcomes say which.
- *
- * @category errors
- * @since 0.1.0
- */
-export class Incomplete extends Data.TaggedError("Incomplete")<{}> {
-  override get message(): string {
-    return "not all values"
-  }
-}
+export type Reason =
+  | { readonly _tag: "NoInput" | "Incomplete" }
+  | { readonly _tag: "TooFew"; readonly needed: number; readonly got: number }
 
 /**
  * The outcomes do not give what the joiner wants. `reason` says why, `result` holds every outcome: values, causes, and what never started.
@@ -172,12 +158,14 @@ export class Incomplete extends Data.TaggedError("Incomplete")<{}> {
 export class JoinError<A, E> extends Data.TaggedError("JoinError")<{
   /** The joiner, for example `quorum(2)`. */
   readonly joiner: string
-  readonly reason: NoInput | TooFew | Incomplete
+  readonly reason: Reason
   readonly result: GatherResult.GatherResult<A, E>
 }> {
   override get message(): string {
     const { joiner, reason, result } = this
-    return `${joiner}: ${reason.message}${result.total === 0 ? "" : `; ${GatherResult.summarize(result)}`}`
+    if (reason._tag === "NoInput") return `${joiner}: there was no input`
+    const what = reason._tag === "TooFew" ? `${reason.got} of the ${reason.needed} values needed` : "not all values"
+    return `${joiner}: ${what}; ${GatherResult.summarize(result)}`
   }
   /** Every failure with the task it belongs to, in input order. */
   get causes(): ReadonlyArray<GatherResult.TaskError<E>> {
@@ -222,31 +210,30 @@ export interface MakeOptions<S, in A, in E, out B, out E2 = never> {
  */
 export const make = <S, A, E, B, E2 = never>(options: MakeOptions<S, A, E, B, E2>): Joiner<A, E, B, E2> => {
   const where = "Joiner.make"
-  if (typeof options !== "object" || options === null) throw Settings.mustBe(where, "options", "an object", options)
-  refuseUnknown(where, options, ["name", "initial", "onOutcome", "isPossible", "onEnd"])
-  const { initial, isPossible, name = "joiner", onEnd, onOutcome } = options
-  if (typeof name !== "string") throw Settings.mustBe(where, "name", "a string", name)
+  check.options(where, options, ["name", "initial", "onOutcome", "isPossible", "onEnd"])
+  const { initial, isPossible, onEnd, onOutcome } = options
+  check.text(where, "name", options.name)
   mustBeFunction(where, "initial", initial)
   mustBeFunction(where, "onOutcome", onOutcome)
   mustBeFunction(where, "onEnd", onEnd)
   if (isPossible !== undefined) mustBeFunction(where, "isPossible", isPossible)
+  return () => begin(options)
+}
+
+const begin = <S, A, E, B, E2>(options: MakeOptions<S, A, E, B, E2>): Fold<A, E, B, E2> => {
+  const { isPossible, name = "joiner", onEnd, onOutcome } = options
+  let state = options.initial()
   return {
-    name,
-    begin: () => {
-      let state = initial()
-      return {
-        onOutcome: (outcome) => {
-          const step = onOutcome(state, outcome)
-          if (step?._tag !== "Next" && step?._tag !== "Decided") {
-            throw new TypeError(Settings.mustBe(name, "what onOutcome gives", "Joiner.next(state) or Joiner.decided(state)", step).message)
-          }
-          state = step.state
-          return step._tag === "Decided"
-        },
-        isPossible: isPossible === undefined ? always : (left) => isPossible(state, left),
-        onEnd: (result) => onEnd(state, result)
+    onOutcome: (outcome) => {
+      const step = onOutcome(state, outcome)
+      if (step?._tag !== "Next" && step?._tag !== "Decided") {
+        throw new TypeError(Settings.mustBe(name, "what onOutcome gives", "Joiner.next(state) or Joiner.decided(state)", step).message)
       }
-    }
+      state = step.state
+      return step._tag === "Decided"
+    },
+    isPossible: isPossible === undefined ? always : (left) => isPossible(state, left),
+    onEnd: (result) => onEnd(state, result)
   }
 }
 
@@ -264,21 +251,22 @@ const always = (): boolean => true
  * @category joiners
  * @since 0.1.0
  */
-export const all = <A, E>(options?: {
+export const all = (options?: {
   /** @default "interrupt" */
   readonly onFailure?: "interrupt" | "collect" | undefined
-}): Joiner<A, E, Array<A>, JoinError<A, E>> => {
-  refuseUnknown("Joiner.all", options, ["onFailure"])
+}): (<A, E>(start: Start<A, E>) => Fold<A, E, Array<A>, JoinError<A, E>>) => {
+  check.options("Joiner.all", options ?? {}, ["onFailure"])
   const onFailure = Settings.oneOf("Joiner.all", "onFailure", options?.onFailure, ["interrupt", "collect"])
-  return make({
-    name: "all",
-    initial: () => undefined,
-    onOutcome: (state, { _tag }) => (_tag === "Completed" || onFailure === "collect" ? next(state) : decided(state)),
-    onEnd: (_, result) =>
-      result.allSucceeded && result.exhausted
-        ? Effect.succeed(GatherResult.values(result))
-        : Effect.fail(new JoinError({ joiner: "all", reason: new Incomplete(), result }))
-  })
+  return <A, E>(): Fold<A, E, Array<A>, JoinError<A, E>> =>
+    begin({
+      name: "all",
+      initial: () => undefined,
+      onOutcome: (state, { _tag }) => (_tag === "Completed" || onFailure === "collect" ? next(state) : decided(state)),
+      onEnd: (_, result) =>
+        result.allSucceeded && result.exhausted
+          ? Effect.succeed(GatherResult.values(result))
+          : Effect.fail(new JoinError({ joiner: "all", reason: { _tag: "Incomplete" }, result }))
+    })
 }
 
 /**
@@ -287,7 +275,7 @@ export const all = <A, E>(options?: {
  * @category joiners
  * @since 0.1.0
  */
-export const first = <A, E>(): Joiner<A, E, A, JoinError<A, E>> => take("first", 1, 1, ([value]) => value!)
+export const first = (): (<A, E>(start: Start<A, E>) => Fold<A, E, A, JoinError<A, E>>) => () => take("first", 1, 1, ([value]) => value!)
 
 /**
  * Takes the first `n` values to arrive, in that order; fewer if fewer come. Fails with every cause if no task completes; no input fails at once. To insist on `n`, use `quorum`.
@@ -296,8 +284,10 @@ export const first = <A, E>(): Joiner<A, E, A, JoinError<A, E>> => take("first",
  * @category joiners
  * @since 0.1.0
  */
-export const firstN = <A, E>(n: number): Joiner<A, E, Array<A>, JoinError<A, E>> =>
-  take(`firstN(${wholeNumber("Joiner.firstN", "n", n, 1)})`, n, 1, identity)
+export const firstN = (n: number): (<A, E>(start: Start<A, E>) => Fold<A, E, Array<A>, JoinError<A, E>>) => {
+  const name = `firstN(${check.whole("Joiner.firstN", "n", n)})`
+  return () => take(name, n, 1, identity)
+}
 
 /**
  * Insists on `n` values, and gives them in the order of arrival. As soon as `n` values can no longer come it stops the rest and fails with every cause; with fewer than `n` inputs nothing starts.
@@ -306,14 +296,16 @@ export const firstN = <A, E>(n: number): Joiner<A, E, Array<A>, JoinError<A, E>>
  * @category joiners
  * @since 0.1.0
  */
-export const quorum = <A, E>(n: number): Joiner<A, E, Array<A>, JoinError<A, E>> =>
-  take(`quorum(${wholeNumber("Joiner.quorum", "n", n, 1)})`, n, n, identity)
+export const quorum = (n: number): (<A, E>(start: Start<A, E>) => Fold<A, E, Array<A>, JoinError<A, E>>) => {
+  const name = `quorum(${check.whole("Joiner.quorum", "n", n)})`
+  return () => take(name, n, n, identity)
+}
 
 const identity = <A>(values: Array<A>): Array<A> => values
 
 /** Collects up to `most` values in the order of arrival, and fails with fewer than `least`. */
-const take = <A, E, B>(name: string, most: number, least: number, f: (values: Array<A>) => B): Joiner<A, E, B, JoinError<A, E>> =>
-  make({
+const take = <A, E, B>(name: string, most: number, least: number, f: (values: Array<A>) => B): Fold<A, E, B, JoinError<A, E>> =>
+  begin({
     name,
     initial: (): Array<A> => [],
     onOutcome: (values, outcome) => {
@@ -330,7 +322,7 @@ const tooFew = <A, E>(
   got: number,
   result: GatherResult.GatherResult<A, E>
 ): Effect.Effect<never, JoinError<A, E>> => {
-  const reason = result.total === 0 && result.exhausted ? new NoInput() : new TooFew({ needed, got })
+  const reason: Reason = result.total === 0 && result.exhausted ? { _tag: "NoInput" } : { _tag: "TooFew", needed, got }
   return Effect.fail(new JoinError({ joiner, reason, result }))
 }
 
@@ -354,8 +346,8 @@ export const merge = <A, E, B>(
 ): Joiner<A, E, B, JoinError<A, E>> => {
   const where = "Joiner.merge"
   mustBeFunction(where, "f", f)
-  refuseUnknown(where, options, ["atLeast"])
-  const atLeast = options?.atLeast === undefined ? 1 : wholeNumber(where, "atLeast", options.atLeast, 0)
+  check.options(where, options ?? {}, ["atLeast"])
+  const atLeast = options?.atLeast === undefined ? 1 : check.whole(where, "atLeast", options.atLeast, 0)
   return make({
     name: "merge",
     initial: () => 0,
@@ -402,18 +394,19 @@ export const reduce = <A, E, B>(initial: () => B, f: (accumulated: B, outcome: O
  * @category joiners
  * @since 0.1.0
  */
-export const best = <A, E>(order: Order.Order<A>): Joiner<A, E, A, JoinError<A, E>> => {
+export const best = <O>(order: Order.Order<O>): (<A extends O, E>(start: Start<A, E>) => Fold<A, E, A, JoinError<A, E>>) => {
   mustBeFunction("Joiner.best", "order", order)
-  return make({
-    name: "best",
-    initial: () => undefined,
-    onOutcome: next,
-    onEnd: (_, result): Effect.Effect<A, JoinError<A, E>> => {
-      const values = GatherResult.values(result)
-      if (values.length === 0) return tooFew("best", 1, 0, result)
-      return Effect.succeed(values.reduce((best, value) => (order(value, best) > 0 ? value : best)))
-    }
-  })
+  return <A extends O, E>(): Fold<A, E, A, JoinError<A, E>> =>
+    begin({
+      name: "best",
+      initial: () => undefined,
+      onOutcome: next,
+      onEnd: (_, result): Effect.Effect<A, JoinError<A, E>> => {
+        const values = GatherResult.values(result)
+        if (values.length === 0) return tooFew("best", 1, 0, result)
+        return Effect.succeed(values.reduce((best, value) => (order(value, best) > 0 ? value : best)))
+      }
+    })
 }
 
 /**
@@ -435,17 +428,4 @@ export const until = <A, E>(predicate: (outcome: Outcome.Outcome<A, E>) => boole
 
 const mustBeFunction = (where: string, option: string, value: unknown): void => {
   if (typeof value !== "function") throw new TypeError(Settings.mustBe(where, option, "a function", value).message)
-}
-
-const wholeNumber = (where: string, option: string, value: unknown, minimum: number): number => {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= minimum) return value
-  throw Settings.mustBe(where, option, `a whole number of at least ${minimum}`, value)
-}
-
-const refuseUnknown = (where: string, options: object | undefined, known: ReadonlyArray<string>): void => {
-  if (options === undefined) return
-  if (typeof options !== "object" || options === null) throw Settings.mustBe(where, "options", "an object", options)
-  for (const key in options) {
-    if (!known.includes(key)) throw new RangeError(`${where}: unknown option ${JSON.stringify(key)}, known are ${known.join(", ")}`)
-  }
 }

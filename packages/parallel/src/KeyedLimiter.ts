@@ -29,12 +29,10 @@
  * - Fairness: keys take turns. A request that is the first of its key waits for at most one start of each other key that waits, nested work aside, whatever they have queued and with whatever priority.
  * - Bounds: permits in use never exceed `permits`, runs of one key never exceed its `perKey`, as `Limiter` has it; starts of a key exceed its rate by at most one that was waiting for its permit.
  * - Nesting: work under a run asks in the line of that run's key, whatever key it names, and is lent its seat: it belongs to what was admitted, and is refused nothing.
- * - Accounting: a token is taken only by the request that is next. Waiting costs none, and an interruption at most the one that was just being taken.
+ * - Accounting: a token is taken only by the request that is next. Waiting costs none, and interrupting a request at most the one that it was just taking.
  * - Cost: O(1) a request in the number of keys and of waiting requests; O(running of the key) for nested ones. Memory is held for keys that have requests, are paused or were resized.
  *
  * **Gotchas**
- *
- * Keys are compared as those of a `Map`: two objects that look alike are two keys.
  *
  * `for(key).pause` and `for(key).resize` are remembered until they are undone: for a key that never comes back, for ever.
  *
@@ -49,7 +47,7 @@
  *
  * const program = Effect.gen(function*() {
  *   const served: Array<string> = []
- *   const limiter = yield* KeyedLimiter.make<string>({ permits: 1, name: "db" })
+ *   const limiter = yield* KeyedLimiter.make({ permits: 1, name: "db" })
  *   const query = (name: string) => Effect.andThen(Effect.yieldNow, Effect.sync(() => served.push(name)))
  *   const load = (tenant: string, count: number) =>
  *     parallelMap(Array(count).keys(), (n) => query(`${tenant}${n}`), { concurrency: "unbounded", limiter: limiter.for(tenant) })
@@ -66,33 +64,13 @@
 import * as Limiter from "@skein/core/Limiter"
 import * as Settings from "@skein/core/Settings"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { RateLimiter, RateLimiterError } from "effect/persistence/RateLimiter"
+import type { RateLimiterError } from "effect/persistence/RateLimiter"
 import * as check from "./internal/keyedCheck.ts"
+import { type Read, read } from "./internal/keyedOptions.ts"
 import * as rates from "./internal/keyedRate.ts"
 import { type Key, Keys, type Visit } from "./internal/keyedState.ts"
-
-/**
- * A rate: `limit` starts per `window`, counted by a `RateLimiter` of Effect.
- *
- * @category options
- * @since 0.1.0
- */
-export interface RateOptions {
-  /** Made by `RateLimiter.make` of `effect/persistence`, with its memory or Redis store. */
-  readonly limiter: RateLimiter
-  /** How many starts a window: a whole number of at least 1. */
-  readonly limit: number
-  readonly window: Duration.Input
-  /** @default "token-bucket" */
-  readonly algorithm?: "token-bucket" | "fixed-window" | undefined
-  /**
-   * What a failure of the store does to a request: `"fail"` fails it with `RateLimiterError`, `"die"` makes that a defect, `"admit"` lets it run uncounted.
-   * @default "fail"
-   */
-  readonly onStoreFailure?: "fail" | "die" | "admit" | undefined
-}
+import type { RateOptions } from "./ThrottledLimiter.ts"
 
 /**
  * How a keyed limiter is made. Wrong values and unknown names are refused by a `RangeError`, as a defect.
@@ -169,9 +147,9 @@ export interface KeyStats {
  * @category models
  * @since 0.1.0
  */
-export interface Stats<K> extends Limiter.Stats {
+export interface Stats extends Limiter.Stats {
   /** The keys that have requests, are paused, or have a bound of their own. */
-  readonly keys: ReadonlyMap<K, KeyStats>
+  readonly keys: ReadonlyMap<string, KeyStats>
 }
 
 /**
@@ -180,20 +158,20 @@ export interface Stats<K> extends Limiter.Stats {
  * @category models
  * @since 0.1.0
  */
-export interface KeyedLimiter<in out K, out E = never> {
+export interface KeyedLimiter<out E = never> {
   readonly name: string | undefined
   /**
    * The limiter of one key: to call, or to pass where a `Limiter` is asked for. Nothing is kept for a key until it is used. Its `resize` sets how many runs of this key there may be at once, its `pause` and
    * `resume` concern this key alone, and its `stats` show this key, with the permits of its runs as holders.
    */
-  readonly for: (key: K) => Limiter.Limiter<E>
+  readonly for: (key: string) => Limiter.Limiter<E>
   /** Sets the number of permits that all keys share, as `Limiter.resize`. */
   readonly resize: (permits: number) => Effect.Effect<void>
   /** Admits nobody from now on. */
   readonly pause: Effect.Effect<void>
   /** Ends `pause`. */
   readonly resume: Effect.Effect<void>
-  readonly stats: Effect.Effect<Stats<K>>
+  readonly stats: Effect.Effect<Stats>
 }
 
 /** The innermost run of any keyed limiter around a fiber. */
@@ -207,13 +185,14 @@ const CurrentVisit = Context.Reference<Visit | undefined>("@skein/parallel/Keyed
  *
  * ```ts
  * import * as KeyedLimiter from "@skein/parallel/KeyedLimiter"
+ * import * as Duration from "effect/Duration"
  * import * as Effect from "effect/Effect"
  * import * as Layer from "effect/Layer"
  * import * as RateLimiter from "effect/persistence/RateLimiter"
  *
  * const program = Effect.gen(function*() {
  *   const rate = { limiter: yield* RateLimiter.RateLimiter, limit: 2, window: "100 millis" } as const
- *   const limiter = yield* KeyedLimiter.make<string>({ permits: 10, perKey: 3, rate, name: "api" })
+ *   const limiter = yield* KeyedLimiter.make({ permits: 10, perKey: 3, rate, name: "api" })
  *   const call = (user: string) => limiter.for(user).withPermit(Effect.succeed(user))
  *   // The first two of ada go at once, the third 50 ms later. Grace does not wait for that.
  *   return yield* Effect.timed(Effect.forEach(["ada", "ada", "ada", "grace"], call, { concurrency: 4 }))
@@ -223,13 +202,195 @@ const CurrentVisit = Context.Reference<Visit | undefined>("@skein/parallel/Keyed
  *   Effect.provide(program, RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))
  * )
  * console.log(users.join(" ")) // => ada ada ada grace
- * console.log(took._tag) // => Duration
+ * console.log(Duration.toMillis(took) >= 40) // => true
  * ```
  *
  * @throws A `RangeError`, as a defect, for options that make no sense.
  * @category constructors
  * @since 0.1.0
  */
-export const make = <K, const F extends "wait" | "reject" = "wait", const Rt extends RateOptions | undefined = undefined>(
+export const make = <const F extends "wait" | "reject" = "wait", const Rt extends RateOptions | undefined = undefined>(
   options: Options<F, Rt>
-): Effect.Effect<KeyedLimiter<K, ErrorOf<F, Rt>>> => Effect.sync(() => makeUnsafe(options))
+): Effect.Effect<KeyedLimiter<ErrorOf<F, Rt>>> => Effect.sync(() => makeUnsafe(options))
+
+/**
+ * Makes a keyed limiter at once, outside of an effect.
+ *
+ * @throws A `RangeError` for options that make no sense.
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeUnsafe = <const F extends "wait" | "reject" = "wait", const Rt extends RateOptions | undefined = undefined>(
+  options: Options<F, Rt>
+): KeyedLimiter<ErrorOf<F, Rt>> => new KeyedLimiterImpl(read(options)) as KeyedLimiter<AnyError> as KeyedLimiter<never>
+
+type AnyError = Limiter.LimiterError | RateLimiterError
+
+class KeyedLimiterImpl implements KeyedLimiter<AnyError> {
+  readonly name: string | undefined
+  readonly resize: (permits: number) => Effect.Effect<void>
+  readonly pause: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
+  readonly stats: Effect.Effect<Stats>
+  private readonly options: Read
+  private readonly keys: Keys
+  private readonly common: Limiter.Limiter
+
+  constructor(options: Read) {
+    const { name, perKey, permits } = options
+    this.name = name
+    const common = Limiter.makeUnsafe({ permits, name })
+    const keys = new Keys(permits, perKey, (id) => Limiter.makeUnsafe({ permits: 1, name: this.nameOf(id) }))
+    this.options = options
+    this.common = common
+    this.keys = keys
+    this.resize = (count) =>
+      Effect.suspend(() => {
+        keys.permits = check.whole("KeyedLimiter.resize", "permits", count)
+        return common.resize(count)
+      })
+    this.pause = Effect.suspend(() => {
+      keys.paused = true
+      return common.pause
+    })
+    this.resume = Effect.suspend(() => {
+      keys.paused = false
+      return common.resume
+    })
+    this.stats = Effect.map(common.stats, (stats) => ({
+      ...stats,
+      waiting: keys.inside - keys.running,
+      keys: new Map([...keys.map].map(([id, key]) => [id, statsOf(key, keys.permits)]))
+    }))
+  }
+
+  for(id: string): Limiter.Limiter<AnyError> {
+    if (typeof id !== "string") throw new TypeError(Settings.mustBe("KeyedLimiter.for", "key", "a string", id).message)
+    const { keys } = this
+    /** Does something to the key, which may not have existed before and may not be needed afterwards. */
+    const touch = (f: (key: Key) => void): Effect.Effect<void> =>
+      Effect.sync(() => {
+        const key = keys.get(id)
+        f(key)
+        keys.tidy(key)
+      })
+    const setPaused = (paused: boolean): Effect.Effect<void> =>
+      touch((key) => {
+        key.paused = paused
+        Effect.runSync(paused ? key.line.pause : key.line.resume)
+      })
+    return {
+      name: this.nameOf(id),
+      withPermit: (self, options) => this.visit(id, self, 1, options),
+      withPermits: (permits, options) => (self) => this.visit(id, self, permits, options),
+      resize: (count) =>
+        Effect.suspend(() => {
+          const bound = check.whole("KeyedLimiter.resize", "permits", count)
+          return touch((key) => keys.setBound(key, bound))
+        }),
+      pause: setPaused(true),
+      resume: setPaused(false),
+      stats: Effect.suspend(() => {
+        const key = keys.map.get(id)
+        if (key === undefined) return Effect.succeed(idle(Math.min(keys.bound, keys.permits)))
+        return Effect.map(key.line.stats, (line) => {
+          const { bound, paused, peak, running, waiting } = statsOf(key, keys.permits)
+          // Who stands in the common line has a place in the key's too, and is the last to have got it.
+          return {
+            permits: bound,
+            running,
+            waiting,
+            peak,
+            abandoned: line.abandoned,
+            paused,
+            holders: line.holders.slice(0, running + key.nested)
+          }
+        })
+      })
+    }
+  }
+
+  private visit<A, E, R>(
+    id: string,
+    self: Effect.Effect<A, E, R>,
+    weight: number,
+    options: Limiter.PermitOptions | undefined
+  ): Effect.Effect<A, E | AnyError, R> {
+    const { common, keys } = this
+    const { rate } = this.options
+    return Effect.withFiber((fiber) => {
+      const parent = Context.get(fiber.context, CurrentVisit)
+      const visit: Visit = { keys, key: undefined, parent, nested: false, step: "idle" }
+      const run = Effect.suspend(() => {
+        keys.start(visit)
+        return Effect.provideService(self, CurrentVisit, visit)
+      })
+      const admitted = common.withPermits(weight, options?.name === undefined ? undefined : { name: options.name })(run)
+      // Each frame is there before anything is counted, and what was counted is taken back in the very step in which it is left, as in the limiters of the core.
+      const inLine = Effect.onExitPrimitive(
+        Effect.suspend((): Effect.Effect<A, E | AnyError, R> => {
+          keys.enter(visit)
+          return rate === undefined ? admitted : Effect.andThen(rates.take(rate, this.nameOf(id)), admitted)
+        }),
+        () => {
+          keys.end(visit)
+          return undefined
+        }
+      )
+      return Effect.onExitPrimitive(
+        Effect.suspend((): Effect.Effect<A, E | AnyError, R> => {
+          // Nested work stands in the line of the run that it belongs to: that run's seat can be lent there. In the line of another key it could wait for somebody who waits for this run.
+          const above = runningAbove(parent, keys)
+          visit.nested = above !== undefined
+          const key = above === undefined ? keys.get(id) : above.key!
+          const refusal = above === undefined ? this.refusal(key, weight) : undefined
+          if (refusal !== undefined) {
+            keys.tidy(key)
+            return Effect.fail(refusal)
+          }
+          keys.join(visit, key)
+          return key.line.withPermit(inLine, options)
+        }),
+        () => {
+          keys.leave(visit)
+          return undefined
+        }
+      )
+    })
+  }
+
+  private nameOf(id: string): string {
+    return this.name === undefined ? id : `${this.name}/${id}`
+  }
+
+  private refusal(key: Key, weight: number): Limiter.LimiterError | undefined {
+    const { max, maxPerKey } = this.options
+    if ((max === Infinity && maxPerKey === Infinity) || !this.keys.wouldWait(key, weight)) return undefined
+    const { name } = this
+    const mine = key.inside - key.running
+    const all = this.keys.inside - this.keys.running
+    const full = (what: string, waiting: number, bound: number): Limiter.LimiterError => {
+      const message = `${what}: the queue is full (${waiting} waiting); the work has not started, trying again is safe`
+      return new Limiter.LimiterError({ message, reason: new Limiter.QueueFull({ message, limiter: name, max: bound }) })
+    }
+    const limiter = name === undefined ? "limiter" : `limiter ${JSON.stringify(name)}`
+    if (mine >= maxPerKey) return full(`${limiter}, key ${JSON.stringify(key.id)}`, mine, maxPerKey)
+    return all >= max ? full(`${limiter}, all keys`, all, max) : undefined
+  }
+}
+
+/** The nearest run of this limiter around a fiber that has not ended. */
+const runningAbove = (visit: Visit | undefined, keys: Keys): Visit | undefined => {
+  for (let above = visit; above !== undefined; above = above.parent) if (above.keys === keys && above.step === "running") return above
+  return undefined
+}
+
+const statsOf = ({ bound, inside, paused, peak, running }: Key, permits: number): KeyStats => ({
+  bound: Math.min(bound, permits),
+  running,
+  waiting: inside - running,
+  peak,
+  paused
+})
+
+const idle = (permits: number): Limiter.Stats => ({ permits, running: 0, waiting: 0, peak: 0, abandoned: 0, paused: false, holders: [] })

@@ -11,6 +11,52 @@ import type * as Settings from "@skein/core/Settings"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+
+/**
+ * Where the items of a call may come from. Each kind is read lazily: one pull when a place is free, never two at a time, and none ahead. What is both, iterable and async iterable, is read as an iterable.
+ *
+ * | kind | read by | when it fails |
+ * | --- | --- | --- |
+ * | array, set, map | index or iterator; each item gets an outcome | a `next` that throws: defect |
+ * | other iterables | iterator | a `next` that throws: defect |
+ * | async iterables | async iterator | `SourceFailed` |
+ * | Streams | chunk by chunk | its typed failure: `SourceFailed`; its defect: defect |
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Source<T, E = unknown, R = unknown> = Iterable<T> | AsyncIterable<T> | Stream.Stream<T, E, R>
+
+/**
+ * The items of a source.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ItemOf<S> = S extends Iterable<infer T> ? T
+  : S extends Stream.Stream<infer T, infer _E, infer _R> ? T
+  : S extends AsyncIterable<infer T> ? T
+  : never
+
+/**
+ * What reading a source adds to the errors of a call: nothing for an iterable and for a Stream that cannot fail.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SourceError<S, A, E> = S extends Iterable<unknown> ? never
+  : S extends Stream.Stream<infer _T, infer C, infer _R> ? [C] extends [never] ? never : SourceFailed<A, E, C>
+  : S extends AsyncIterable<unknown> ? SourceFailed<A, E>
+  : never
+
+/**
+ * The services that reading a source takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SourceServices<S> = S extends Iterable<unknown> ? never : S extends Stream.Stream<infer _T, infer _E, infer R> ? R : never
 
 /**
  * What the first failure of a task does to the others: nothing (`isolate`), or it stops them and fails the call (`interrupt`).
@@ -131,6 +177,21 @@ export interface Options<in A, in E, F extends OnFailure = OnFailure, D extends 
   readonly onOutcome?: ((outcome: Outcome.Outcome<A, E>) => void) | undefined
   /** Sees what running tasks report with `Progress.report`. What it throws is logged and changes nothing. */
   readonly onProgress?: ((progress: Progress.Progress) => void) | undefined
+}
+
+/**
+ * The options of a map: those of a fan-out, and what needs the items.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MapOptions<in T, in A, in E, F extends OnFailure = OnFailure, D extends OnTimeout = OnTimeout> extends Options<A, E, F, D> {
+  /**
+   * Names the task of an item, in outcomes, reasons, spans and logs. What it throws is that item's defect.
+   *
+   * @default no names
+   */
+  readonly nameOf?: ((item: T, index: number) => string) | undefined
 }
 
 /**

@@ -42,16 +42,16 @@
  *
  * @since 0.1.0
  */
-import * as Settings from "@skein/core/Settings"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as check from "./internal/keyedCheck.ts"
 import type { ParallelExecutor, Stats } from "./ParallelExecutor.ts"
 
 /**
  * Gives the stats of an executor: at once, then `every` so often, and for the last time when it is closed and its last call is over.
  *
- * @throws RangeError if `every` is not a duration above zero
+ * @throws RangeError if `every` is not a duration above 0
  * @category constructors
  * @since 0.1.0
  */
@@ -63,10 +63,8 @@ export const stats = (
   }
 ): Stream.Stream<Stats> => {
   const where = "ParallelExecutorStream.stats"
-  for (const option in options) {
-    if (option !== "every") throw new RangeError(`${where}: unknown option ${JSON.stringify(option)}, known are every`)
-  }
-  const every = intervalOf(where, options?.every ?? "1 second")
+  check.options(where, options ?? {}, ["every"])
+  const every = Duration.millis(options?.every === undefined ? 1_000 : check.millis(where, "every", options.every))
   // Closed is what `awaitClosed` says: by then the calls that closing has to wait for are over.
   const step = Effect.raceFirst(Effect.as(executor.awaitClosed, "over" as const), Effect.as(Effect.sleep(every), "next" as const))
   return Stream.unfold("first" as "first" | "next" | "over", (at) => {
@@ -75,15 +73,4 @@ export const stats = (
       Effect.map(executor.stats, (stats) => [stats, then] as const)
     )
   })
-}
-
-const intervalOf = (where: string, every: Duration.Input): Duration.Duration => {
-  let millis = 0
-  try {
-    millis = Settings.read(where, { timeout: every }, []).timeout
-  } catch {
-    // What is no duration at all is refused below, in the words of this option.
-  }
-  if (!(millis > 0)) throw Settings.mustBe(where, "every", "a duration above zero", every)
-  return Duration.millis(millis)
 }

@@ -41,7 +41,7 @@
  *
  * const broken = fanOut([replica("c", 5_000), Effect.fail("disk full"), Effect.fail("no route")], Joiner.quorum(2))
  * const error = await Effect.runPromise(Effect.flip(broken))
- * console.log(error.reason.message) // => 0 of the 2 values needed
+ * console.log(error.joiner, error.reason._tag) // => quorum(2) TooFew
  * console.log(error.causes.map(({ index }) => index)) // => [ 1, 2 ]
  * ```
  *
@@ -82,7 +82,7 @@ export const fanOut = <Eff extends AnyEffect, B, E2>(
   if (effects === null || effects === undefined || typeof effects[Symbol.iterator] !== "function" || Effect.isEffect(effects)) {
     throw new TypeError(Settings.mustBe("fanOut", "effects", "an iterable of effects", effects).message)
   }
-  if (typeof joiner?.begin !== "function") throw new TypeError(Settings.mustBe("fanOut", "joiner", "a Joiner", joiner).message)
+  if (typeof joiner !== "function") throw new TypeError(Settings.mustBe("fanOut", "joiner", "a Joiner", joiner).message)
   return Effect.suspend(() => new FanOut(plan, effects, joiner).run)
 }
 
@@ -144,7 +144,9 @@ class FanOut<B, E2> {
   get run(): Effect.Effect<B, E2, any> {
     const { plan } = this
     this.ask(() => {
-      this.fold = this.joiner.begin()
+      const fold: unknown = (this.fold = this.joiner({ total: this.total }))
+      // `Joiner.first` in the place of `Joiner.first()`.
+      if (typeof fold === "function") throw new TypeError(Settings.mustBe("fanOut", "joiner", "a Joiner", this.joiner).message)
       return false
     })
     const { onOutcome } = plan
@@ -211,7 +213,8 @@ class FanOut<B, E2> {
     const answer = Effect.suspend(() => {
       if (this.broken !== undefined) throw this.broken.defect
       const answer = this.fold!.onEnd(result)
-      if (!Effect.isEffect(answer)) throw new TypeError(Settings.mustBe(this.joiner.name, "what onEnd gives", "an Effect", answer).message)
+      if (!Effect.isEffect(answer))
+        throw new TypeError(Settings.mustBe("fanOut", "what the joiner's onEnd gives", "an Effect", answer).message)
       return answer
     })
     return Effect.catchCause(answer, (cause) => Effect.failCause(GatherResult.annotateCause(cause, result)))

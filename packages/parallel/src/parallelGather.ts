@@ -2,7 +2,7 @@
  * Runs a collection of effects, a bounded number at once, and gives one outcome for each in the shape of the input.
  *
  * It is `parallelMap` for effects that are already at hand: the call owns its fibers in the same way, and takes the same options. A tuple gives a tuple of outcomes, a record gives a record with the same
- * keys (which name the tasks), any other iterable an array.
+ * keys (which name the tasks), any other source an array.
  *
  * **Example** (Asking three services at once)
  *
@@ -28,7 +28,8 @@ import type * as Outcome from "@skein/core/Outcome"
 import * as Settings from "@skein/core/Settings"
 import * as Effect from "effect/Effect"
 import * as gather from "./internal/gather.ts"
-import type { GatherTimeout, Options } from "./Options.ts"
+import { isInput } from "./internal/source.ts"
+import type { GatherTimeout, ItemOf, Options, Source, SourceError, SourceServices } from "./Options.ts"
 
 type AnyEffect = Effect.Effect<any, any, any>
 type ErrorOf<Eff> = [Eff] extends [Effect.Effect<infer _A, infer E, infer _R>] ? E : never
@@ -43,7 +44,7 @@ type OutcomeOf<Eff> = Eff extends Effect.Effect<infer A, infer E, infer _R> ? Ou
  * @since 0.1.0
  */
 export type Outcomes<Input> = Input extends ReadonlyArray<AnyEffect> ? { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
-  : Input extends Iterable<infer Eff> ? ReadonlyArray<OutcomeOf<Eff>>
+  : Input extends Source<infer _Eff> ? ReadonlyArray<OutcomeOf<ItemOf<Input>>>
   : { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
 
 /**
@@ -52,17 +53,17 @@ export type Outcomes<Input> = Input extends ReadonlyArray<AnyEffect> ? { readonl
  * @category models
  * @since 0.1.0
  */
-export type EffectsOf<Input> = Input extends Iterable<infer Eff> ? Eff : Input[keyof Input]
+export type EffectsOf<Input> = Input extends Source<infer _Eff> ? ItemOf<Input> : Input[keyof Input]
 
 /**
  * Runs effects, at most `concurrency` at once, and gives one outcome for each in the shape of the input.
  *
- * @throws RangeError if an option is wrong or unknown; TypeError if `effects` is neither iterable nor a record
+ * @throws RangeError if an option is wrong or unknown; TypeError if `effects` is no source and no record
  * @category combinators
  * @since 0.1.0
  */
 export const parallelGather = <
-  const Input extends Iterable<AnyEffect> | Readonly<Record<string, AnyEffect>>,
+  const Input extends Source<AnyEffect> | Readonly<Record<string, AnyEffect>>,
   F extends "isolate" | "interrupt" = "isolate",
   D extends "partial" | "fail" = "partial"
 >(
@@ -70,16 +71,14 @@ export const parallelGather = <
   options?: Options<Effect.Success<EffectsOf<NoInfer<Input>>>, ErrorOf<EffectsOf<NoInfer<Input>>>, F, D>
 ): Effect.Effect<
   Result<EffectsOf<Input>, Outcomes<Input>>,
-  Errors<EffectsOf<Input>, F, D>,
-  Effect.Services<EffectsOf<Input>>
+  Errors<EffectsOf<Input>, F, D> | SourceError<Input, Effect.Success<EffectsOf<Input>>, ErrorOf<EffectsOf<Input>>>,
+  Effect.Services<EffectsOf<Input>> | SourceServices<Input>
 > => {
   if (typeof effects !== "object" || effects === null || Effect.isEffect(effects)) {
     throw new TypeError(Settings.mustBe("parallelGather", "effects", "an iterable or a record of effects", effects).message)
   }
   const plan = gather.plan("parallelGather", options)
-  if (typeof (effects as Iterable<AnyEffect>)[Symbol.iterator] === "function") {
-    return gather.run(plan, { items: effects as Iterable<AnyEffect>, f: identity })
-  }
+  if (isInput(effects)) return gather.run(plan, { items: effects as Source<AnyEffect>, f: identity })
   const names = Object.keys(effects)
   return gather.run(plan, {
     items: names.map((name) => (effects as Readonly<Record<string, AnyEffect>>)[name]!),

@@ -1,8 +1,8 @@
 /**
- * Runs an effect for each item of an iterable, a bounded number at once, and gives one outcome per item in input order.
+ * Runs an effect for each item of a source, a bounded number at once, and gives one outcome per item in input order.
  *
  * The call owns every fiber it starts: it returns only after each task has ended with its finalizers run, or is listed as abandoned after the `grace`. Items are pulled
- * lazily, one when a place is free; the iterable may be infinite.
+ * lazily, one when a place is free; the source may be an iterable, an async iterable or a Stream, and may be infinite.
  *
  * **When to use**
  *
@@ -18,9 +18,13 @@
  * | stop at the first failure | `onFailure: "interrupt"` |
  * | try again | `retry: { times: 3, schedule: Schedule.exponential("100 millis") }` |
  * | one bound shared with other work | `limiter` |
+ * | names in outcomes and logs | `nameOf: (item) => item.id` |
  *
- * A mapper that throws, or returns something that is no effect, fails its item with that defect. A `next` that throws stops the pulling, lets running tasks end, and dies with `SourceFailed`, which holds the
- * partial result.
+ * A mapper that throws, or returns something that is no effect, fails its item with that defect. A source that fails stops the pulling and lets running tasks end; then the call fails with `SourceFailed`, which holds
+ * the partial result: in its error type for async iterables and Streams, as a defect for a `next` that throws.
+ *
+ * A source that was not read to its end is told so after the last task has ended: an iterator by `return`, a Stream by closing its scope. That is waited for, up to the grace. What is not waited for is the `return`
+ * of an async iterator whose last `next` has not been answered, for an async generator that is stuck in an `await` would never answer.
  *
  * **Guarantees**
  *
@@ -29,7 +33,8 @@
  * - Failure: one outcome per item, whatever the others do; no cause is lost. With `onFailure: "interrupt"` the call fails with the original typed error alone, and the partial result is read with
  *   `GatherResult.fromCause`.
  * - Order: outcomes are in input order. Items start in input order.
- * - Bounds: at most `concurrency` tasks run, abandoned ones counted; no item is pulled before a place is free.
+ * - Bounds: at most `concurrency` tasks run, abandoned ones counted; no item is pulled before a place is free, and one pull is under way
+ *   at a time. A Stream gives whole chunks; the rest of one waits and counts as not pulled.
  * - Cost: no fiber, timer or closure a task; see bench/README.md.
  *
  * **Gotchas**
@@ -56,34 +61,33 @@ import type * as GatherResult from "@skein/core/GatherResult"
 import * as Settings from "@skein/core/Settings"
 import type * as Effect from "effect/Effect"
 import * as gather from "./internal/gather.ts"
-import type { GatherTimeout, Options } from "./Options.ts"
+import { isInput } from "./internal/source.ts"
+import type { GatherTimeout, ItemOf, MapOptions, Source, SourceError, SourceServices } from "./Options.ts"
 
 /**
- * Runs `f` for each item of an iterable, at most `concurrency` at once.
+ * Runs `f` for each item of a source, at most `concurrency` at once.
  *
- * @throws RangeError if an option is wrong or unknown; TypeError if `items` is not iterable or `f` not a function
+ * @throws RangeError if an option is wrong or unknown; TypeError if `items` is not iterable, async iterable or a Stream, or `f` not a function
  * @category combinators
  * @since 0.1.0
  */
 export const parallelMap = <
-  T,
+  Items extends Source<unknown>,
   A,
   E,
   R,
   F extends "isolate" | "interrupt" = "isolate",
   D extends "partial" | "fail" = "partial"
 >(
-  items: Iterable<T>,
-  f: (item: T, index: number) => Effect.Effect<A, E, R>,
-  options?: Options<NoInfer<A>, NoInfer<E>, F, D>
+  items: Items,
+  f: (item: ItemOf<Items>, index: number) => Effect.Effect<A, E, R>,
+  options?: MapOptions<ItemOf<Items>, NoInfer<A>, NoInfer<E>, F, D>
 ): Effect.Effect<
   GatherResult.GatherResult<A, E>,
-  ("interrupt" extends F ? E : never) | ("fail" extends D ? GatherTimeout<A, E> : never),
-  R
+  ("interrupt" extends F ? E : never) | ("fail" extends D ? GatherTimeout<A, E> : never) | SourceError<Items, A, E>,
+  R | SourceServices<Items>
 > => {
-  if (items === null || items === undefined || typeof items[Symbol.iterator] !== "function") {
-    throw new TypeError(Settings.mustBe("parallelMap", "items", "an iterable", items).message)
-  }
+  if (!isInput(items)) throw new TypeError(Settings.mustBe("parallelMap", "items", "an iterable", items).message)
   if (typeof f !== "function") throw new TypeError(Settings.mustBe("parallelMap", "f", "a function", f).message)
-  return gather.run(gather.plan("parallelMap", options), { items, f })
+  return gather.run(gather.plan("parallelMap", options, ["nameOf"]), { items, f: f as (item: unknown, index: number) => Effect.Effect<A, E, R> })
 }

@@ -37,7 +37,11 @@ export class Server {
       Effect.sync(() => {
         this.peak = Math.max(this.peak, ++this.active)
       }),
-      () => Effect.flatMap(Effect.clockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe())), (now) => Effect.sleep(this.takes(now))),
+      () =>
+        Effect.flatMap(
+          Effect.clockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe())),
+          (now) => Effect.sleep(this.takes(now))
+        ),
       () =>
         Effect.sync(() => {
           this.active--

@@ -10,7 +10,9 @@ import { after, failsAfter, Meter } from "./kit.ts"
 /** `after` runs in real time: a clock that goes on by 5 ms each time it is read needs none. */
 const ticking = (): Clock.Clock => {
   let now = 1_000_000_000_000n
-  return Object.assign(Object.create(Context.get(Context.empty(), Clock.Clock)) as Clock.Clock, { monotonicTimeNanosUnsafe: () => (now += 5_000_000n) })
+  return Object.assign(Object.create(Context.get(Context.empty(), Clock.Clock)) as Clock.Clock, {
+    monotonicTimeNanosUnsafe: () => (now += 5_000_000n)
+  })
 }
 
 const world = (options: AdaptiveLimiter.Options<"wait", undefined>) => {
@@ -34,10 +36,20 @@ const world = (options: AdaptiveLimiter.Options<"wait", undefined>) => {
 
 const programs: Record<string, (w: ReturnType<typeof world>) => Effect.Effect<unknown, unknown>> = {
   "runs that succeed, fail and wait": ({ limiter, meter }) =>
-    Effect.forEach([1, 2, 3, 4, 5], (n) => Effect.exit(limiter.withPermit(meter.count(n % 2 === 0 ? failsAfter(n, "busy") : after(n, n)))), { concurrency: "unbounded" }),
-  "a parallelMap with time limits": ({ limiter, meter }) => parallelMap([1, 20, 2, 20, 3], (ms) => meter.count(after(ms, ms)), { limiter, queueTimeout: 15 }),
+    Effect.forEach(
+      [1, 2, 3, 4, 5],
+      (n) => Effect.exit(limiter.withPermit(meter.count(n % 2 === 0 ? failsAfter(n, "busy") : after(n, n)))),
+      { concurrency: "unbounded" }
+    ),
+  "a parallelMap with time limits": ({ limiter, meter }) =>
+    parallelMap([1, 20, 2, 20, 3], (ms) => meter.count(after(ms, ms)), { limiter, queueTimeout: 15 }),
   "nested runs": ({ limiter, meter }) =>
-    limiter.withPermit(Effect.all([1, 2].map((ms) => limiter.withPermit(meter.count(after(ms, ms)))), { concurrency: 2 }))
+    limiter.withPermit(
+      Effect.all(
+        [1, 2].map((ms) => limiter.withPermit(meter.count(after(ms, ms)))),
+        { concurrency: 2 }
+      )
+    )
 }
 
 describe("AdaptiveLimiter interrupted at every step", () => {
@@ -45,7 +57,11 @@ describe("AdaptiveLimiter interrupted at every step", () => {
     for (const algorithm of ["aimd", "gradient2"] as const) {
       it(`${algorithm}, ${name}: gives every permit back and counts no run for ever`, async () => {
         let last = world({})
-        const swept = await Simulator.sweep(() => program((last = world({ algorithm, initial: 2, max: 4 }))), { seeds: 3, maxRuns: 3_000, after: () => last.settled })
+        const swept = await Simulator.sweep(() => program((last = world({ algorithm, initial: 2, max: 4 }))), {
+          seeds: 3,
+          maxRuns: 3_000,
+          after: () => last.settled
+        })
         expect(swept.interrupted.main).toBeGreaterThan(30)
         expect(swept.interrupted.children).toBeGreaterThan(30)
       })
@@ -60,7 +76,11 @@ describe("AdaptiveLimiter under 2,000 schedules", () => {
       () => {
         const w = (last = world({ algorithm: "aimd", initial: 3, max: 4 }))
         return Effect.as(
-          Effect.forEach([1, 2, 1, 2, 1, 3, 1, 2], (n, i) => Effect.exit(w.limiter.withPermit(w.meter.count(i === 2 ? failsAfter(n, "busy") : after(n, n)))), { concurrency: "unbounded" }),
+          Effect.forEach(
+            [1, 2, 1, 2, 1, 3, 1, 2],
+            (n, i) => Effect.exit(w.limiter.withPermit(w.meter.count(i === 2 ? failsAfter(n, "busy") : after(n, n)))),
+            { concurrency: "unbounded" }
+          ),
           w.meter.peak
         )
       },

@@ -15,7 +15,10 @@ describe("AdaptiveLimiter.make", () => {
   it("refuses options that make no sense, at once and by name", () => {
     const refused: ReadonlyArray<readonly [options: unknown, message: string]> = [
       [null, "options must be an object, got null"],
-      [{ permits: 3 }, 'unknown option "permits", known are algorithm, initial, min, max, window, minSamples, backoffRatio, slowAfter, classify, name, queue, queueSize, smoothing, tolerance, longWindow'],
+      [
+        { permits: 3 },
+        'unknown option "permits", known are algorithm, initial, min, max, window, minSamples, backoffRatio, slowAfter, classify, name, queue, queueSize, smoothing, tolerance, longWindow'
+      ],
       [{ algorithm: "vegas" }, 'algorithm must be "gradient2" | "aimd", got "vegas"'],
       ...[0, -1, 2.5, NaN, Infinity, "4"].flatMap((value): Array<readonly [unknown, string]> => {
         const got = typeof value === "string" ? '"4"' : String(value)
@@ -29,7 +32,9 @@ describe("AdaptiveLimiter.make", () => {
       }),
       ...[0, -1, 0.4, 1, NaN].map((value) => [{ backoffRatio: value }, `backoffRatio must be from 0.5 to below 1, got ${value}`] as const),
       ...[0, -1, 2.5, NaN].map((value) => [{ smoothing: value }, `smoothing must be above 0 and up to 1, got ${value}`] as const),
-      ...[0, -1, 0.9, NaN, Infinity].map((value) => [{ tolerance: value }, `tolerance must be a number of at least 1, got ${value}`] as const),
+      ...[0, -1, 0.9, NaN, Infinity].map(
+        (value) => [{ tolerance: value }, `tolerance must be a number of at least 1, got ${value}`] as const
+      ),
       ...[0, -1, NaN, Infinity].map((value) => [{ queueSize: value }, `queueSize must be a number above 0, got ${value}`] as const),
       ...[0, -1, NaN].flatMap((value) => [
         [{ window: value }, `window must be a duration above 0, got ${value}`] as const,
@@ -52,7 +57,9 @@ describe("AdaptiveLimiter.make", () => {
 
   it("starts with 20, or with the nearest of min and max", () => {
     const limitOf = (options: AdaptiveLimiter.Options<"wait", undefined>) => Effect.runSync(AdaptiveLimiter.makeUnsafe(options).limit)
-    expect([limitOf({}), limitOf({ max: 5 }), limitOf({ min: 30 }), limitOf({ initial: 7 }), limitOf({ min: 500 })]).toEqual([20, 5, 30, 7, 500])
+    expect([limitOf({}), limitOf({ max: 5 }), limitOf({ min: 30 }), limitOf({ initial: 7 }), limitOf({ min: 500 })]).toEqual([
+      20, 5, 30, 7, 500
+    ])
   })
 })
 
@@ -62,7 +69,13 @@ describe("AdaptiveLimiter is a Limiter", () => {
       const limiter = yield* AdaptiveLimiter.make({ initial: 3, max: 3 })
       const result = yield* parallelMap([1, 2, 3, 4, 5, 6, 7, 8], (n) => after(10, n), { limiter })
       const { peak, running, successes, waiting } = yield* limiter.stats
-      expect({ completed: result.completed, peak, running, waiting, successes }).toEqual({ completed: 8, peak: 3, running: 0, waiting: 0, successes: 8 })
+      expect({ completed: result.completed, peak, running, waiting, successes }).toEqual({
+        completed: 8,
+        peak: 3,
+        running: 0,
+        waiting: 0,
+        successes: 8
+      })
     })
   )
 
@@ -83,7 +96,14 @@ describe("AdaptiveLimiter is a Limiter", () => {
     Effect.gen(function* () {
       const limiter = yield* AdaptiveLimiter.make({ initial: 1, max: 1 })
       const nest = (depth: number): Effect.Effect<number> =>
-        limiter.withPermit(depth === 0 ? after(1, 0) : Effect.map(parallelMap([0, 1], () => nest(depth - 1), { limiter }), ({ completed }) => completed))
+        limiter.withPermit(
+          depth === 0
+            ? after(1, 0)
+            : Effect.map(
+                parallelMap([0, 1], () => nest(depth - 1), { limiter }),
+                ({ completed }) => completed
+              )
+        )
       expect(yield* nest(3)).toBe(2)
       expect(yield* limiter.stats).toMatchObject({ running: 0, waiting: 0 })
     })
@@ -124,7 +144,9 @@ describe("AdaptiveLimiter is a Limiter", () => {
       expect(yield* limiter.limit).toBe(36)
       for (const count of [1, 51, NaN]) {
         const defect = yield* Effect.catchDefect(limiter.resize(count), (defect) => Effect.succeed(String(defect)))
-        expect(defect).toBe(`RangeError: AdaptiveLimiter.resize: permits must be a whole number from 2 to 50, the bounds of the limiter, got ${count}`)
+        expect(defect).toBe(
+          `RangeError: AdaptiveLimiter.resize: permits must be a whole number from 2 to 50, the bounds of the limiter, got ${count}`
+        )
       }
     })
   )
@@ -161,8 +183,18 @@ describe("AdaptiveLimiter samples", () => {
   rule("asks classify first, and for undefined does as without it", () =>
     Effect.gen(function* () {
       const classify = (exit: Exit.Exit<unknown, unknown>, took: Duration.Duration) =>
-        Exit.isSuccess(exit) ? undefined : String(exit.cause).includes("404") ? ("ignore" as const) : Duration.toMillis(took) > 50 ? ("drop" as const) : ("success" as const)
-      expect(yield* counted({ classify }, Effect.fail("404"), failsAfter(60, "503"), failsAfter(40, "400"), after(5, 0))).toMatchObject({ successes: 2, drops: 1, ignored: 1 })
+        Exit.isSuccess(exit)
+          ? undefined
+          : String(exit.cause).includes("404")
+            ? ("ignore" as const)
+            : Duration.toMillis(took) > 50
+              ? ("drop" as const)
+              : ("success" as const)
+      expect(yield* counted({ classify }, Effect.fail("404"), failsAfter(60, "503"), failsAfter(40, "400"), after(5, 0))).toMatchObject({
+        successes: 2,
+        drops: 1,
+        ignored: 1
+      })
     })
   )
 
@@ -214,7 +246,15 @@ describe("AdaptiveLimiter samples", () => {
       const limiter = yield* aimd({ min: 3, max: 12 })
       const seen = new Set<number>()
       const run = (effect: Effect.Effect<unknown, unknown>) =>
-        Effect.andThen(Effect.ignore(Effect.all(Array.from({ length: 12 }, () => Effect.ignore(limiter.withPermit(effect))), { concurrency: "unbounded" })), Effect.map(limiter.limit, (limit) => seen.add(limit)))
+        Effect.andThen(
+          Effect.ignore(
+            Effect.all(
+              Array.from({ length: 12 }, () => Effect.ignore(limiter.withPermit(effect))),
+              { concurrency: "unbounded" }
+            )
+          ),
+          Effect.map(limiter.limit, (limit) => seen.add(limit))
+        )
       for (let n = 0; n < 8; n++) yield* run(after(20, 0))
       expect(yield* limiter.limit).toBe(12)
       for (let n = 0; n < 30; n++) yield* run(failsAfter(20, "busy"))

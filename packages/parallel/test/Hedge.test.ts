@@ -164,13 +164,13 @@ describe("Hedge.run: failures", () => {
 describe("Hedge.budget", () => {
   rule("lets at most min + ratio × calls be hedged, to the copy", () =>
     Effect.gen(function* () {
-      const budget = yield* Hedge.budget({ ratio: 0.05, min: 0 })
+      const budget = yield* Hedge.budget({ ratio: 0.1, min: 0 })
       let copies = 0
       const slow = Effect.suspend(() => (copies++, Effect.sleep(10)))
       for (let call = 1; call <= 200; call++) yield* Hedge.run(slow, { after: 1, budget })
-      expect(copies - 200).toBe(10)
+      expect(copies - 200).toBe(20)
       const { calls, credit, hedges, refused } = yield* budget.stats
-      expect([calls, hedges, refused, Math.round(credit * 1e6)]).toEqual([200, 10, 190, 0])
+      expect([calls, hedges, refused, Math.round(credit * 1e6)]).toEqual([200, 20, 180, 0])
     })
   )
 

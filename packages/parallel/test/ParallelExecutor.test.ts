@@ -358,6 +358,17 @@ describe("ParallelExecutor: closing", () => {
     })
   )
 
+  rule("tells those who wait for it, also when nothing ran", () =>
+    Effect.gen(function* () {
+      const { close, executor } = yield* closeable()
+      const waiting = yield* Effect.forkChild(executor.awaitClosed, { startImmediately: true })
+      yield* Effect.sleep(5)
+      yield* close
+      yield* Fiber.join(waiting)
+      yield* executor.awaitClosed
+    })
+  )
+
   rule("the service of a layer lives as long as the layer", () =>
     Effect.gen(function* () {
       const leaked = yield* Effect.gen(function* () {
@@ -413,7 +424,7 @@ describe("ParallelExecutorStream.stats", () => {
       ["soon", '"soon"']
     ] as const) {
       expect(() => ParallelExecutorStream.stats(executor, { every: every as number })).toThrow(
-        new RangeError(`${where}: every must be a duration above zero, got ${got}`)
+        new RangeError(`${where}: every must be a duration above 0, got ${got}`)
       )
     }
     expect(() => ParallelExecutorStream.stats(executor, { each: 1 } as never)).toThrow(

@@ -1,4 +1,4 @@
-import { Deadline, Limiter } from "@skein/core"
+import { Deadline, Limiter, type Outcome } from "@skein/core"
 import { Simulator } from "@skein/core/testing"
 import { fanOut } from "@skein/parallel/fanOut"
 import * as Joiner from "@skein/parallel/Joiner"
@@ -31,7 +31,7 @@ const work = (state: State, millis: number) =>
 const nth = (state: State, n: number) =>
   Joiner.make({
     initial: () => 0,
-    onOutcome: (count, outcome: Joiner.Seen<number, unknown>) => {
+    onOutcome: (count, outcome: Outcome.Outcome<number, unknown>) => {
       const next = outcome._tag === "Completed" ? count + 1 : count
       if (next < n) return Joiner.next(next)
       state.decided = true
@@ -99,7 +99,7 @@ describe("fanOut, interrupted at every step", () => {
       const swept = await Simulator.sweep(() => program((state = fresh())), {
         seeds: 3,
         defects: "ignore",
-        maxRuns: 6000,
+        maxRuns: 3000,
         after: () => clean(state)
       })
       expect(swept.interrupted.main).toBeGreaterThan(0)
@@ -122,7 +122,7 @@ describe("fanOut, under many schedules", () => {
             Effect.sync(() => {
               // A stop that is an effect acts when its fiber runs; a runner may have started one more task by then.
               expect(state.startedLate).toBeLessThanOrEqual(name.includes("stop of the caller's") ? 2 : 0)
-              if (state.closed > 0) expect(state.closed).toBe(1)
+              expect(state.closed).toBeLessThanOrEqual(1)
             })
           )
       })

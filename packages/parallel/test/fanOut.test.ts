@@ -11,7 +11,7 @@ import * as Order from "effect/Order"
 import * as Schedule from "effect/Schedule"
 import { getEventListeners } from "node:events"
 import { describe, expect, it } from "vitest"
-import { after, failsAfter, logged, Meter, reasons, rule, stubborn, tidiesUp, told, word } from "./kit.ts"
+import { after, logged, Meter, reasons, rule, stubborn, tidiesUp, told, word } from "./kit.ts"
 
 const millis = Effect.clockWith((clock) => clock.currentTimeMillis)
 
@@ -67,7 +67,7 @@ describe("fanOut: an early decision", () => {
       const joined: Array<number> = []
       const joiner = Joiner.make({
         initial: () => 0,
-        onOutcome: (_, outcome: Joiner.Seen<number>) => (joined.push(outcome.index), Joiner.decided(0)),
+        onOutcome: (_, outcome: Outcome.Outcome<number>) => (joined.push(outcome.index), Joiner.decided(0)),
         onEnd: Effect.succeed
       })
       const tasks = [after(10, 1), after(5, 2), stubborn(20, 3)]
@@ -86,7 +86,7 @@ describe("fanOut: an early decision", () => {
       const late: Array<string> = []
       const joiner = Joiner.make({
         initial: () => 0,
-        onOutcome: (_, outcome: Joiner.Seen<number>) => Joiner.decided(outcome.index),
+        onOutcome: (_, outcome: Outcome.Outcome<number>) => Joiner.decided(outcome.index),
         onEnd: (index, result) => Effect.sync(() => (late.push(...told(result)), index))
       })
       expect(yield* fanOut([stubborn(20, 7), after(5, 8)], joiner)).toBe(1)
@@ -273,7 +273,7 @@ describe("fanOut: what breaks", () => {
       }
       // D-B12: a merge function that throws.
       expect(yield* answered(fanOut([after(1, 1)], Joiner.merge(bug)))).toEqual(["Die(bug)", "completed 1"])
-      expect(yield* answered(fanOut([after(1, 1), after(2, 2)], Joiner.best<number, never>(bug)))).toEqual([
+      expect(yield* answered(fanOut([after(1, 1), after(2, 2)], Joiner.best<number>(bug)))).toEqual([
         "Die(bug)",
         "completed 1",
         "completed 2"
@@ -287,9 +287,13 @@ describe("fanOut: what breaks", () => {
         "Die(mine: what onOutcome gives must be Joiner.next(state) or Joiner.decided(state), got true)",
         "completed 1"
       ])
-      expect(yield* answered(fanOut([after(1, 1)], Joiner.make({ ...fine, name: "mine", onEnd: () => 3 as never })))).toEqual([
-        "Die(mine: what onEnd gives must be an Effect, got 3)",
+      expect(yield* answered(fanOut([after(1, 1)], Joiner.make({ ...fine, onEnd: () => 3 as never })))).toEqual([
+        "Die(fanOut: what the joiner's onEnd gives must be an Effect, got 3)",
         "completed 1"
+      ])
+      expect(yield* answered(fanOut([after(1, 1)], Joiner.first as never))).toEqual([
+        "Die(fanOut: joiner must be a Joiner, got function first)",
+        `notStarted ${cut}`
       ])
     })
   )

@@ -187,10 +187,11 @@ class Interpreter {
         this.world.recount(member)
         return wait
       })
-      return Effect.onExit(enter, (exit) =>
-        Effect.sync(() => {
+      // A task that was asked to stop comes back without a place: its end must not wait for one.
+      return Effect.onExit(enter, () =>
+        Effect.map(call.face!.dump, ({ tasks }) => {
           member.lent -= lent
-          if (Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)) member.placeless = true
+          if (tasks.find(({ name }) => name === member.name)?.state !== "running") member.placeless = true
           this.world.recount(member)
         }))
     })
@@ -348,7 +349,7 @@ class Interpreter {
     const at = op.limiter % this.world.limiters.length
     const record = this.limiter(at)
     const outermost = !env.held.has(at)
-    const body = this.frame(op.body, { groups: [], handles: [], owner: env.owner, held: new Set([...env.held, at]) })
+    const body = this.frame(op.body, { ...env, groups: [], handles: [], held: new Set([...env.held, at]) })
     const counted = outermost
       ? Effect.suspend(() => {
         // The way out is laid before the way in: an interruption may come between any two steps.
@@ -417,6 +418,10 @@ export const runProgram = (program: Program, options: RunOptions): Finding => {
   }
   const run = Simulator.runSync(main, { seed: options.seed, interrupt: options.interrupt, invariant: () => world.invariant() })
   const hangs = world.met.has("hang")
+  // Interrupted before its first step it has done nothing; interrupted after its work was judged it fails with that.
+  if (run.interrupted === "main" && run.verdict === "failed" && run.cause !== undefined && Cause.hasInterruptsOnly(run.cause) && world.broken.length === 0 && run.leaks.length === 0) {
+    return { problem: undefined, met: world.met, steps: run.steps }
+  }
   const problem = world.broken.length > 0
     ? world.broken.join("\n")
     : hangs && (run.verdict === "deadlock" || run.verdict === "passed")

@@ -1,5 +1,5 @@
 /** Puts together what a group fails with, so that each failure is in it once. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Outcome from "../Outcome.ts"
 
@@ -10,7 +10,10 @@ export const failuresOf = <E>(outcomes: ReadonlyArray<Outcome.Outcome<unknown, E
   outcomes.flatMap((outcome) => Outcome.cause(outcome)?.reasons.filter(isFailure) ?? [])
 
 /** What a body failed with by itself: not the interruption it was asked to stop with, and not a task's failure that it joined. */
-export const bodyFailures = (exit: Exit.Exit<unknown, any>, failures: ReadonlyArray<Outcome.Outcome<unknown, unknown>>): Array<Cause.Reason<any>> => {
+export const bodyFailures = (
+  exit: Exit.Exit<unknown, any>,
+  failures: ReadonlyArray<Outcome.Outcome<unknown, unknown>>
+): Array<Cause.Reason<any>> => {
   if (Exit.isSuccess(exit)) return []
   const theirs = new Set<unknown>()
   for (const reason of failuresOf(failures)) theirs.add(reason).add(errorOf(reason))

@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import { DeadlineExceeded } from "../Deadline.ts"
 import * as GatherResult from "../GatherResult.ts"
 import * as Outcome from "../Outcome.ts"
@@ -21,6 +21,7 @@ import * as fiberState from "./fiberState.ts"
 import { Fifo } from "./fifo.ts"
 import { bodyFailures, failuresOf } from "./groupCauses.ts"
 import { copyOf, GroupTask } from "./groupTask.ts"
+import { GroupOutcomes } from "./groupOutcomes.ts"
 import { suspendIn } from "./groupWait.ts"
 import * as lineage from "./lineage.ts"
 import { slowCleanup } from "./runner.ts"
@@ -47,8 +48,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   private waiting = 0
   private spawned = 0
   private readonly counts = { completed: 0, failed: 0, timedOut: 0, cancelled: 0, notStarted: 0 }
-  private readonly order: Array<Outcome.Outcome<any, E>> = []
-  private read = 0
+  private readonly settled = new GroupOutcomes<E>(this)
   private readonly left: Array<GatherResult.Abandoned<any, E>> = []
   private readonly failures: Array<Outcome.Failed<E>> = []
   /** Failures that nobody has seen yet, for the log when a scope closes. */
@@ -57,9 +57,6 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   /** The scope was closed by a member, which cannot wait for itself: the last task to end closes the group. */
   private closing = false
   private readonly idleWaiters = new Set<() => void>()
-  private readonly nextWaiters = new Set<() => void>()
-  /** How many members of the group wait in `next`: when nobody else is left, one of them gets `None`. */
-  private membersInNext = 0
   private body: { fiber: Fiber.Fiber<any, any>; exit: Exit.Exit<any, any> | undefined; asked: boolean; late: boolean } | undefined
   private bodyEntry: Entry | undefined
   private resume: ((effect: Effect.Effect<any, any>) => void) | undefined
@@ -85,7 +82,11 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   readonly closeScope: Effect.Effect<void> = Effect.withFiber((fiber) => {
     this.stop({ reason: { _tag: "Closed" } }, false)
-    if (this.member(lineage.current(fiber)) === undefined) return Effect.andThen(this.whenIdle, Effect.sync(() => this.closeNow()))
+    if (this.member(lineage.current(fiber)) === undefined)
+      return Effect.andThen(
+        this.whenIdle,
+        Effect.sync(() => this.closeNow())
+      )
     this.closing = true
     return Effect.void
   })
@@ -97,11 +98,17 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     if (this.unseen.size === 0) return
     const unseen = [...this.unseen]
     this.unseen.clear()
-    this.log("Error", `${unseen.length} ${unseen.length === 1 ? "task" : "tasks"} of ${this.name ?? "a group"} failed and nobody joined`, Cause.fromReasons(failuresOf(unseen)))
+    this.log(
+      "Error",
+      `${unseen.length} ${unseen.length === 1 ? "task" : "tasks"} of ${this.name ?? "a group"} failed and nobody joined`,
+      Cause.fromReasons(failuresOf(unseen))
+    )
   }
 
   private log(level: "Error" | "Warn", message: string, cause: Cause.Cause<unknown> = Cause.empty): void {
-    Effect.runForkWith(this.baseContext)(level === "Error" ? Effect.logError(`skein: ${message}`, cause) : Effect.logWarning(`skein: ${message}`))
+    Effect.runForkWith(this.baseContext)(
+      level === "Error" ? Effect.logError(`skein: ${message}`, cause) : Effect.logWarning(`skein: ${message}`)
+    )
   }
 
   /** Runs the body in a fiber of its own, so that a failing task can interrupt it. */
@@ -109,18 +116,25 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     this.resume = resume
     this.open()
     const context = Context.add(this.baseContext as Context.Context<any>, lineage.Current, this.node)
-    const fiber = Effect.runForkWith(context)(Effect.suspend(() => {
-      const effect = body(this.face)
-      if (!Effect.isEffect(effect)) throw new TypeError(check.mustBe(this.group.where, "body", "a function that gives an Effect", effect).message)
-      return effect
-    }))
+    const fiber = Effect.runForkWith(context)(
+      Effect.suspend(() => {
+        const effect = body(this.face)
+        if (!Effect.isEffect(effect))
+          throw new TypeError(check.mustBe(this.group.where, "body", "a function that gives an Effect", effect).message)
+        return effect
+      })
+    )
     this.body = { fiber, exit: undefined, asked: false, late: false }
     if (this.stopped !== undefined) this.stopBody()
     fiber.addObserver((exit) => {
       this.body!.exit = exit
       if (this.bodyEntry !== undefined) this.timers.cancel(this.bodyEntry)
       // A body that was asked to stop ends for the reason that it was asked for.
-      if (Exit.isFailure(exit)) this.stop(this.body!.asked ? this.stopped! : { reason: { _tag: "SiblingFailed", name: "the group's body", because: this.because() } }, false)
+      if (Exit.isFailure(exit))
+        this.stop(
+          this.body!.asked ? this.stopped! : { reason: { _tag: "SiblingFailed", name: "the group's body", because: this.because() } },
+          false
+        )
       this.finish()
     })
   }
@@ -129,10 +143,10 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     if (this.resume === undefined) return done(Effect.void)
     // As in plain Effect: what the cleanup failed with joins the interruption.
     this.resume = () => {
-      const outcomes = this.group.keep ? this.order : this.failures
+      const outcomes = this.group.keep ? this.settled.list : this.failures
       const own = this.body?.exit === undefined ? [] : bodyFailures(this.body.exit, outcomes)
       const failures = [...own, ...failuresOf(outcomes.filter((outcome) => this.isUntold(outcome)))]
-      done(failures.length === 0 ? Effect.void : this.failWith(Cause.fromReasons(failures)) as Effect.Effect<never>)
+      done(failures.length === 0 ? Effect.void : (this.failWith(Cause.fromReasons(failures)) as Effect.Effect<never>))
     }
     const reason: Outcome.Reason = { _tag: "CallerInterrupted", because: this.because() }
     this.stop({ reason }, false)
@@ -201,7 +215,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       const own = bodyFailures(exit, failures)
       if (onFailure === "collect") return this.failWith(Cause.fromReasons([...own, ...failuresOf(failures)]))
       // There is one error only (law 5), and the body has no outcome that could carry its own.
-      if (own.length > 0) this.log("Error", `the body of ${this.name ?? "a group"} failed too, after a task had failed`, Cause.fromReasons(own))
+      if (own.length > 0)
+        this.log("Error", `the body of ${this.name ?? "a group"} failed too, after a task had failed`, Cause.fromReasons(own))
       return this.failWith(GatherResult.firstError(failures[0]!.cause))
     }
     if (Exit.isSuccess(exit)) return exit
@@ -344,7 +359,6 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
         if (task.outcome !== undefined) continue
         this.waiting--
-        if (task.queueEntry !== undefined) this.timers.cancel(task.queueEntry)
         return task
       }
     }
@@ -352,7 +366,9 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   }
 
   override effectOf(task: TaskPump.Task<any, E>): Effect.Effect<any, E> {
-    const { onStart } = task as AnyTask
+    const { onStart, queueEntry } = task as AnyTask
+    // Not in `pull`: to take a timer back a fiber takes a step, and in that step a task that is neither queued nor running could be missed by who stops the group.
+    if (queueEntry !== undefined) this.timers.cancel(queueEntry)
     if (onStart !== undefined) {
       ;(task as AnyTask).onStart = undefined
       onStart()
@@ -382,6 +398,8 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   protected override onSettled(task: TaskPump.Task<any, E>, outcome: Outcome.Outcome<any, E>): void {
     const { counts, group } = this
     if (!task.abandoned) (task as AnyTask).ended = true
+    const { queueEntry } = task as AnyTask
+    if (queueEntry !== undefined) this.timers.cancel(queueEntry)
     switch (outcome._tag) {
       case "Completed":
         counts.completed++
@@ -400,7 +418,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       case "NotStarted":
         counts.notStarted++
     }
-    if (group.keep) this.order.push(outcome)
+    if (group.keep) this.settled.list.push(outcome)
     if (group.onOutcome !== undefined) this.observe("onOutcome", group.onOutcome, outcome)
     // A handle may be kept for long: it must not keep the work alive. (It also halves the time of a bounded group, most of which was garbage that survived.)
     task.work = undefined
@@ -410,7 +428,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       this.stop({ reason: { _tag: "SiblingFailed", index: outcome.index, name: outcome.name } }, false)
     }
     ;(task as AnyTask).wake(outcome)
-    if (this.nextWaiters.size > 0) for (const look of [...this.nextWaiters]) look()
+    this.settled.look()
   }
 
   protected override onAbandoned(task: TaskPump.Task<any, E>): void {
@@ -419,7 +437,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
 
   protected override onIdle(): void {
     for (const wake of [...this.idleWaiters]) wake()
-    for (const look of [...this.nextWaiters]) look()
+    this.settled.look()
     if (this.stopped !== undefined) {
       this.answered()
       this.stopBody()
@@ -468,15 +486,27 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     if (this.isInside(fiber, task as AnyTask)) {
       return Effect.die(new Error(`TaskGroup: task ${task.label} waits for its own end, which would never come`))
     }
-    return suspendIn(this, fiber, () => `task ${task.label} of group ${this.name ?? "without a name"}`, () => task.outcome, subscribe)
+    return suspendIn(
+      this,
+      fiber,
+      () => `task ${task.label} of group ${this.name ?? "without a name"}`,
+      () => task.outcome,
+      subscribe
+    )
   }
 
   private readonly whenIdle: Effect.Effect<true> = Effect.withFiber((fiber) =>
-    suspendIn<true>(this, fiber, () => `the tasks of group ${this.name ?? "without a name"}`, () => this.busy() ? undefined : true, (wake) => {
-      const onIdle = (): void => wake(true)
-      this.idleWaiters.add(onIdle)
-      return () => this.idleWaiters.delete(onIdle)
-    })
+    suspendIn<true>(
+      this,
+      fiber,
+      () => `the tasks of group ${this.name ?? "without a name"}`,
+      () => (this.busy() ? undefined : true),
+      (wake) => {
+        const onIdle = (): void => wake(true)
+        this.idleWaiters.add(onIdle)
+        return () => this.idleWaiters.delete(onIdle)
+      }
+    )
   )
 
   private refuseInside(fiber: Fiber.Fiber<unknown, unknown>, where: string): Effect.Effect<never> | undefined {
@@ -491,7 +521,9 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     return Effect.andThen(this.whenIdle, (): Effect.Effect<void, E> => {
       this.unseen.clear()
       if (this.group.onFailure === "isolate" || this.failures.length === 0) return Effect.void
-      return this.failWith(this.group.onFailure === "collect" ? Cause.fromReasons(failuresOf(this.failures)) : GatherResult.firstError(this.failures[0]!.cause))
+      return this.failWith(
+        this.group.onFailure === "collect" ? Cause.fromReasons(failuresOf(this.failures)) : GatherResult.firstError(this.failures[0]!.cause)
+      )
     })
   })
 
@@ -504,44 +536,9 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     })
   }
 
-  readonly next: Effect.Effect<Option.Option<Outcome.Outcome<unknown, E>>> = Effect.withFiber((fiber) => {
-    if (!this.group.keep) return Effect.die(check.mustBe("TaskGroup.next", "outcomes", `"keep"`, "drop"))
-    const self = this.member(lineage.current(fiber))
-    if (this.read < this.order.length) {
-      const outcome = this.order[this.read++]!
-      this.saw(outcome)
-      return Effect.succeed(Option.some(outcome))
-    }
-    if (this.nothingLeft(self)) return Effect.succeed(Option.none())
-    // It is taken only when the caller goes on, which may be later than it is there: a caller that was interrupted meanwhile has taken nothing.
-    return Effect.flatMap(this.nextChange(fiber, self), () => this.next)
-  })
-
-  /** Waits until `next` has an answer for this caller. */
-  private nextChange(fiber: Fiber.Fiber<unknown, unknown>, self: AnyTask | undefined): Effect.Effect<true> {
-    const hasAnswer = (): boolean => this.read < this.order.length || this.nothingLeft(self)
-    return suspendIn<true>(this, fiber, () => `the next outcome of group ${this.name ?? "without a name"}`, () => hasAnswer() || undefined, (wake) => {
-      if (self !== undefined && self.inNext++ === 0) this.membersInNext++
-      const leave = (): void => {
-        if (this.nextWaiters.delete(look) && self !== undefined && --self.inNext === 0) this.membersInNext--
-      }
-      const look = (): void => {
-        if (!this.nextWaiters.has(look) || !hasAnswer()) return
-        leave()
-        wake(true)
-      }
-      this.nextWaiters.add(look)
-      // One more member waits: perhaps nobody is left now for whom the others wait.
-      if (self !== undefined) for (const other of [...this.nextWaiters]) if (other !== look) other()
-      return leave
-    })
-  }
-
-  /** Whether no outcome will come for the caller of `next`, which is `self` if it is a member: members that wait in `next` themselves have none to give. */
-  private nothingLeft(self: AnyTask | undefined): boolean {
-    const waiting = self === undefined ? 0 : this.membersInNext + (self.inNext === 0 ? 1 : 0)
-    return this.unsettled() <= waiting
-  }
+  readonly next: Effect.Effect<Option.Option<Outcome.Outcome<unknown, E>>> = Effect.suspend(() =>
+    this.group.keep ? this.settled.next : Effect.die(check.mustBe("TaskGroup.next", "outcomes", `"keep"`, "drop"))
+  )
 
   /** Tasks that run in a place; a runner that is between two tasks when somebody looks does not count. */
   private executing(): number {
@@ -550,18 +547,22 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     return n
   }
 
-  private unsettled(): number {
+  /** How many tasks have no outcome yet. */
+  unsettled(): number {
     const { cancelled, completed, failed, notStarted, timedOut } = this.counts
     return this.spawned - completed - failed - timedOut - cancelled - notStarted
   }
 
   private snapshot(): GatherResult.GatherResult<any, E> {
-    const outcomes = this.group.keep ? [...this.order] : [...this.failures]
-    return GatherResult.make<any, E>(outcomes.sort((a, b) => a.index - b.index), {
-      elapsed: Duration.millis(this.now() - this.startedAt),
-      exhausted: this.group.keep && this.unsettled() === 0,
-      abandoned: [...this.left].sort((a, b) => a.index - b.index)
-    })
+    const outcomes = this.group.keep ? [...this.settled.list] : [...this.failures]
+    return GatherResult.make<any, E>(
+      outcomes.sort((a, b) => a.index - b.index),
+      {
+        elapsed: Duration.millis(this.now() - this.startedAt),
+        exhausted: this.group.keep && this.unsettled() === 0,
+        abandoned: [...this.left].sort((a, b) => a.index - b.index)
+      }
+    )
   }
 
   readonly result: Effect.Effect<GatherResult.GatherResult<unknown, E>> = Effect.sync(() => this.snapshot())

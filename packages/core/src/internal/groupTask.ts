@@ -101,7 +101,7 @@ export class GroupTask<A, E> extends TaskPump.Task<A, E> implements TaskGroup.Ha
   }
 
   private onOutcome(wake: (outcome: Outcome.Outcome<A, E>) => void): () => void {
-    const waiters = this.waiters ??= []
+    const waiters = (this.waiters ??= [])
     waiters.push(wake)
     return () => {
       const i = waiters.indexOf(wake)

@@ -68,7 +68,6 @@ export const suspendIn = <X>(
 const takeBack = (group: GroupPump<any>, fiber: Fiber.Fiber<unknown, unknown>, self: GroupTask<any, any>, then: () => void): void => {
   if (--self.lent > 0 || self.cut !== undefined) return then()
   let over = false
-  let withdraw: (() => void) | undefined
   const endNote = lineage.noteWait(fiber, self, () => ({
     what: `its place in group ${group.name ?? "without a name"} back`,
     holders: () => group.fibers()
@@ -81,9 +80,9 @@ const takeBack = (group: GroupPump<any>, fiber: Fiber.Fiber<unknown, unknown>, s
     then()
   }
   const giveUp = (): void => {
-    withdraw?.()
+    withdraw()
     finish()
   }
-  withdraw = group.takePlace(self, finish)
+  const withdraw = group.takePlace(self, finish)
   if (!over) (self.places ??= new Set()).add(giveUp)
 }

@@ -7,8 +7,7 @@ import * as Outcome from "../Outcome.ts"
 import type { TaskPump } from "../TaskPump.ts"
 import * as fiberState from "./fiberState.ts"
 import * as lineage from "./lineage.ts"
-import type { Again, Cut, FailedAttempt } from "./task.ts"
-import { Task } from "./task.ts"
+import type { Again, Cut, FailedAttempt, Task } from "./task.ts"
 import { type Entry, slack } from "./timers.ts"
 
 /** How long cleanup may take before it is said who is waited for, in milliseconds (law 2). */
@@ -105,7 +104,10 @@ export class Runner<A, E> {
       this.ended = -1
       this.pump.decided(this, task, failed, value as Again | Exit.Exit<never, E>)
     } else if (fiberState.hasChildren(this.fiber!)) this.held = { value }
-    else this.pump.completed(this, task, value)
+    else {
+      this.held = undefined
+      this.pump.completed(this, task, value)
+    }
   }
 
   /** Starts the task's running clock and gives its effect. */

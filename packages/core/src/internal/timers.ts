@@ -55,7 +55,11 @@ export class Timers {
     this.clock = clock
     this.byHand = "adjust" in clock
     this.now = nowOf(clock)
-    this.context = Context.make(Clock.Clock, clock).pipe(Context.add(Scheduler.Scheduler, scheduler)) as Context.Context<never>
+    // The sleeper's few steps never yield: who sets an alarm or takes one back is not overtaken by the rest of the program in the middle of it.
+    this.context = Context.make(Clock.Clock, clock).pipe(
+      Context.add(Scheduler.Scheduler, scheduler),
+      Context.add(Scheduler.PreventSchedulerYield, true)
+    ) as Context.Context<never>
   }
 
   /**
@@ -199,7 +203,7 @@ export class Timers {
   }
 }
 
-const isBefore = (a: Entry, b: Entry): boolean => a.at < b.at || a.at === b.at && a.order < b.order
+const isBefore = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
 
 const twoDrains = Effect.andThen(Effect.yieldNowWith(afterOrdinaryWork), Effect.yieldNowWith(afterOrdinaryWork))
 
@@ -209,9 +213,9 @@ const byScheduler = new WeakMap<object, WeakMap<object, Timers>>()
 export const timersOf = (fiber: AnyFiber): Timers => {
   const { scheduler } = fiber.cache
   let byClock = byScheduler.get(scheduler)
-  if (byClock === undefined) byScheduler.set(scheduler, byClock = new WeakMap())
+  if (byClock === undefined) byScheduler.set(scheduler, (byClock = new WeakMap()))
   const clock = clockOf(fiber)
   let timers = byClock.get(clock)
-  if (timers === undefined) byClock.set(clock, timers = new Timers(clock, scheduler))
+  if (timers === undefined) byClock.set(clock, (timers = new Timers(clock, scheduler)))
   return timers
 }

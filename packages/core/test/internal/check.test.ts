@@ -24,7 +24,11 @@ describe("check.show", () => {
 })
 
 describe("check.bound", () => {
-  it.each([[1, 1], [64, 64], ["unbounded", Infinity]])("reads %o", (value, n) => expect(check.bound("f", "n", value)).toBe(n))
+  it.each([
+    [1, 1],
+    [64, 64],
+    ["unbounded", Infinity]
+  ])("reads %o", (value, n) => expect(check.bound("f", "n", value)).toBe(n))
 
   it.each([0, -1, 2.5, Number.NaN, Infinity, 2 ** 53, "8", null, true, 1n])("refuses %o", (value) => {
     expect(() => check.bound("f", "n", value)).toThrow(
@@ -52,13 +56,24 @@ describe("check.millis", () => {
     [1_500_000n, 1.5]
   ])("reads %o", (value, millis) => expect(check.millis("f", "t", value)).toBe(millis))
 
-  it.each([[-1], [-Infinity], [Number.NaN], ["-1 second"], [" -5 millis"], [-1n], ["soon"], [null], [{}], [[]], [true], [Duration.millis(-5)], [{ seconds: -1 }]])(
-    "refuses %o",
-    (value) => {
-      expect(() => check.millis("f", "t", value)).toThrow(RangeError)
-      expect(() => check.millis("f", "t", value)).toThrow("f: t must be a duration that is not negative, got ")
-    }
-  )
+  it.each([
+    [-1],
+    [-Infinity],
+    [Number.NaN],
+    ["-1 second"],
+    [" -5 millis"],
+    [-1n],
+    ["soon"],
+    [null],
+    [{}],
+    [[]],
+    [true],
+    [Duration.millis(-5)],
+    [{ seconds: -1 }]
+  ])("refuses %o", (value) => {
+    expect(() => check.millis("f", "t", value)).toThrow(RangeError)
+    expect(() => check.millis("f", "t", value)).toThrow("f: t must be a duration that is not negative, got ")
+  })
 })
 
 describe("check.word", () => {

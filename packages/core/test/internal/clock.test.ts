@@ -53,7 +53,10 @@ describe("clock.nowOf", () => {
   })
 
   it("keeps one reader for each clock", async () => {
-    const clock: Clock.Clock = Object.setPrototypeOf({ currentTimeMillisUnsafe: () => 5, monotonicTimeNanosUnsafe: () => 0n }, Object.create(null))
+    const clock: Clock.Clock = Object.setPrototypeOf(
+      { currentTimeMillisUnsafe: () => 5, monotonicTimeNanosUnsafe: () => 0n },
+      Object.create(null)
+    )
     expect(nowOf(clock)).toBe(nowOf(clock))
   })
 })

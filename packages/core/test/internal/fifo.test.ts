@@ -1,3 +1,4 @@
+import assert from "node:assert/strict"
 import { describe, expect, it } from "vitest"
 import { Fifo } from "../../src/internal/fifo.ts"
 
@@ -14,24 +15,25 @@ describe("Fifo", () => {
     const next = (n: number): number => (random = (random * 48_271) % 2_147_483_647) % n
     const fifo = new Fifo<number>()
     let model: Array<number> = []
-    for (let i = 0; i < 50_000; i++) {
-      const what = next(100)
-      if (what < 55) {
-        fifo.push(i)
-        model.push(i)
-      } else if (what < 95) expect(fifo.shift()).toBe(model.shift())
-      else if (what < 99) {
-        const item = model[next(Math.max(1, model.length))] ?? -1
-        const at = model.indexOf(item)
-        expect(fifo.remove(item)).toBe(at >= 0)
-        if (at >= 0) model.splice(at, 1)
-      } else if (next(20) === 0) {
-        expect(fifo.drain()).toEqual(model)
-        model = []
-      }
-      if (i % 1_000 === 0) expect([...fifo]).toEqual(model)
-      expect(fifo.size).toBe(model.length)
+    const push = (i: number): unknown => [fifo.push(i), model.push(i)]
+    const shift = (): unknown => [fifo.shift(), model.shift()]
+    const remove = (): unknown => {
+      const item = model[next(Math.max(1, model.length))] ?? -1
+      const at = model.indexOf(item)
+      return [fifo.remove(item), at >= 0 && model.splice(at, 1).length === 1]
     }
+    const drain = (): unknown => {
+      const pair = [fifo.drain(), model]
+      model = []
+      return pair
+    }
+    for (let i = 0; i < 20_000; i++) {
+      const what = next(1_000)
+      const [did, expected] = (what < 550 ? push(i) : what < 950 ? shift() : what < 999 ? remove() : drain()) as [unknown, unknown]
+      if (what >= 550) assert.deepEqual(did, expected)
+      assert.equal(fifo.size, model.length)
+    }
+    expect([...fifo]).toEqual(model)
   })
 
   it("does not find what it has given away", () => {

@@ -125,10 +125,12 @@ describe("lineage.registerAnswerer", () => {
 
   it("tells nobody who has answered, also where one answers while others are told", () => {
     const limit = deadline(undefined, 10)
-    const done = lineage.registerAnswerer(limit, { onDeadline: () => {
-      events.push("first")
-      done()
-    } })
+    const done = lineage.registerAnswerer(limit, {
+      onDeadline: () => {
+        events.push("first")
+        done()
+      }
+    })
     lineage.registerAnswerer(limit, answerer("second"))
     lineage.announce(limit)
     lineage.announce(limit)

@@ -1,3 +1,5 @@
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { type Entry, type Timers, timersOf } from "../../src/internal/timers.ts"
@@ -6,7 +8,10 @@ import { Simulator } from "../../src/testing/index.ts"
 const timers: Effect.Effect<Timers> = Effect.withFiber((fiber) => Effect.sync(() => timersOf(fiber)))
 
 /** Runs under many schedules, and gives what was noted, the same each time. */
-const always = async (program: (timers: Timers, note: (what: string) => () => void) => Effect.Effect<unknown>, expected: ReadonlyArray<string>) => {
+const always = async (
+  program: (timers: Timers, note: (what: string) => () => void) => Effect.Effect<unknown>,
+  expected: ReadonlyArray<string>
+) => {
   let events: Array<string> = []
   await Simulator.check(
     () => {
@@ -56,7 +61,7 @@ describe("Timers", () => {
           const expected = [...model].sort(([, a], [, b]) => a.at - b.at || a.set - b.set).map(([i, { at }]) => `${i} at ${at}`)
           expect(fired).toEqual(expected)
         })
-      ).then((run) => expect(run.verdict, run.report).toBe("passed"))
+      ).then((run) => expect(run.report).toBe("passed"))
     }
   })
 
@@ -157,7 +162,9 @@ describe("Timers", () => {
       })
     )
     expect([run.verdict, run.leaks, run.timers]).toEqual(["passed", [], []])
-    const left = await Simulator.run(() => Effect.map(timers, (t) => void Array.from({ length: 100 }, (_, i) => t.add(1_000 + i, () => {}))))
+    const left = await Simulator.run(() =>
+      Effect.map(timers, (t) => void Array.from({ length: 100 }, (_, i) => t.add(1_000 + i, () => {})))
+    )
     expect(left.timers).toEqual([1_000])
   })
 
@@ -181,6 +188,57 @@ describe("Timers", () => {
     )
     expect(fired).toEqual(["a", "c"])
     expect([run.verdict, run.report.includes("a bug")]).toEqual(["failed", true])
+  })
+
+  describe("when entries come and go in the first step of the fiber that sleeps for them", () => {
+    /** Timers on a clock that lets something happen each time it is asked to sleep. */
+    const reentrant = (program: (timers: Timers, onSleep: (then: () => void) => void, note: (what: string) => () => void) => void) =>
+      Simulator.run(() =>
+        Effect.gen(function* () {
+          const clock = yield* Clock.Clock
+          const events: Array<string> = []
+          let pending: (() => void) | undefined
+          const hooked: Clock.Clock = Object.setPrototypeOf(
+            {
+              sleep: (duration: Duration.Duration) =>
+                Effect.suspend(() => {
+                  const then = pending
+                  pending = undefined
+                  then?.()
+                  return clock.sleep(duration)
+                })
+            },
+            clock
+          )
+          const t = yield* Effect.provideService(timers, Clock.Clock, hooked)
+          program(
+            t,
+            (then) => void (pending = then),
+            (what) => () => void events.push(`${what} ${t.now()}`)
+          )
+          yield* Effect.sleep(100)
+          return events
+        })
+      )
+
+    it("keeps an earlier one that comes, and the first one too", async () => {
+      const run = await reentrant((timers, onSleep, note) => {
+        onSleep(() => timers.add(10, note("earlier")))
+        timers.add(20, note("first"))
+      })
+      expect(run.exit).toMatchObject({ value: ["earlier 10", "first 20"] })
+      expect([run.leaks, run.timers]).toEqual([[], []])
+    })
+
+    it("leaves no timer for one that goes", async () => {
+      const run = await reentrant((timers, onSleep, note) => {
+        const entry = timers.add(Infinity, note("gone"))
+        onSleep(() => timers.cancel(entry))
+        timers.move(entry, 1_000)
+      })
+      expect(run.exit).toMatchObject({ value: [] })
+      expect([run.leaks, run.timers]).toEqual([[], []])
+    })
   })
 
   it("goes on when its sleeping fiber is interrupted from outside", async () => {

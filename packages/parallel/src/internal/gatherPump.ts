@@ -214,17 +214,22 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     }
   }
 
+  private never: TaskPump.Task<A, E> | undefined
+  private neverAt = -1
+
   /** The outcome of an item that was never pulled, from an input of known size; observers see it too. */
   protected neverPulled(index: number, cut: TaskPump.Cut): Outcome.Outcome<A, E> {
     const { plan } = this
-    const task = new TaskPump.Task<A, E>().reset(index, this.array?.[index])
+    // One record and one instant serve for all: none of them ever was a task.
+    const task = (this.never ??= new TaskPump.Task<A, E>()).reset(index, this.array?.[index])
+    if (this.neverAt < 0) this.neverAt = this.micros()
     task.name = this.work.names?.[index]
     if (plan.nameOf !== undefined && this.array !== undefined) {
       this.nameTask(task, plan.nameOf)
       // It never started, so it has no end of its own in which a throw could show.
       this.misnamed?.delete(index)
     }
-    const outcome = this.notStarted(task, cut)
+    const outcome = this.notStarted(task, cut, this.neverAt)
     this.record?.(outcome)
     if (plan.onOutcome !== undefined) this.observe("onOutcome", plan.onOutcome, outcome)
     return outcome
@@ -242,7 +247,7 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     // Tasks may use what the source holds open, so it is told last.
     const closing = source.close(exit as Exit.Exit<void>)
     if (closing === undefined) return this.wrapUp()
-    const fiber = Effect.runForkWith(this.baseContext)(closing)
+    const fiber = Effect.runForkWith(this.baseContext)(closing, { uninterruptible: true })
     let waits = true
     const end = (): void => {
       if (!waits) return

@@ -17,11 +17,11 @@ export interface Rate {
 
 const known = ["limiter", "limit", "window", "algorithm", "onStoreFailure"]
 
-export const read = (where: string, value: unknown, keyed: boolean): Rate => {
+export const read = (where: string, value: unknown, hasKey: boolean): Rate => {
   const place = (option: string): string => `rate.${option}`
   if (typeof value !== "object" || value === null) throw Settings.mustBe(where, "rate", "an object", value)
   const rate = value as { readonly [K in keyof Rate]?: unknown }
-  check.options(`${where} (rate)`, rate, keyed ? known : [...known, "key"])
+  check.options(`${where} (rate)`, rate, hasKey ? [...known, "key"] : known)
   const { limiter } = rate as { readonly limiter?: Partial<RateLimiter> }
   if (typeof limiter?.consume !== "function") throw Settings.mustBe(where, place("limiter"), "a RateLimiter of Effect", limiter)
   return {
@@ -51,7 +51,8 @@ export const take = (rate: Rate, key: string): Effect.Effect<void, RateLimiterEr
     onFailure: (error) => {
       const { reason } = error
       // Whole milliseconds, and at least one: a timer that fires a fraction early would ask in vain, for ever on a clock that does not move in between.
-      if (reason._tag === "RateLimitExceeded") return Effect.andThen(Effect.sleep(Math.max(1, Math.ceil(Duration.toMillis(reason.retryAfter)))), loop)
+      if (reason._tag === "RateLimitExceeded")
+        return Effect.andThen(Effect.sleep(Math.max(1, Math.ceil(Duration.toMillis(reason.retryAfter)))), loop)
       return onStoreFailure === "fail" ? Effect.fail(error) : onStoreFailure === "die" ? Effect.die(error) : Effect.void
     }
   })

@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 
 /** What is known of a key while it has requests, or settings of its own. */
 export interface Key {
+  readonly id: string
   readonly line: Limiter.Limiter<never>
   /** How many may run at once. */
   bound: number
@@ -37,16 +38,18 @@ export interface Key {
 
 /** One request. */
 export interface Visit {
-  readonly keys: Keys<unknown>
-  readonly key: Key
+  readonly keys: Keys
   readonly parent: Visit | undefined
-  readonly nested: boolean
+  /** The key in whose line it stands. */
+  key: Key | undefined
+  /** It is part of a run of that key, and not of the count of requests. */
+  nested: boolean
   step: "idle" | "queued" | "entering" | "running" | "over"
 }
 
-export class Keys<K> {
-  readonly map = new Map<K, Key>()
-  private readonly lineOf: (key: K, places: number) => Limiter.Limiter<never>
+export class Keys {
+  readonly map = new Map<string, Key>()
+  private readonly lineOf: (id: string) => Limiter.Limiter<never>
   readonly bound: number
   permits: number
   paused = false
@@ -55,24 +58,26 @@ export class Keys<K> {
   /** How many requests would run if permits were no object: those of each key up to its bound. */
   private eager = 0
 
-  constructor(permits: number, bound: number, lineOf: (key: K, places: number) => Limiter.Limiter<never>) {
+  constructor(permits: number, bound: number, lineOf: (id: string) => Limiter.Limiter<never>) {
     this.permits = permits
     this.bound = bound
     this.lineOf = lineOf
   }
 
-  get(id: K): Key {
+  /** The key of a name. Whoever asks must join it, or tidy it, in the same step. */
+  get(id: string): Key {
     let key = this.map.get(id)
     if (key === undefined) {
-      key = { line: this.lineOf(id, 1), bound: this.bound, places: 1, inside: 0, running: 0, entering: 0, nested: 0, peak: 0, paused: false, own: false }
+      const line = this.lineOf(id)
+      key = { id, line, bound: this.bound, places: 1, inside: 0, running: 0, entering: 0, nested: 0, peak: 0, paused: false, own: false }
       this.map.set(id, key)
     }
     return key
   }
 
   /** Forgets a key of which nothing is left. */
-  tidy(id: K, key: Key): void {
-    if (key.inside === 0 && key.nested === 0 && !key.paused && !key.own) this.map.delete(id)
+  tidy(key: Key): void {
+    if (key.inside === 0 && key.nested === 0 && !key.paused && !key.own) this.map.delete(key.id)
   }
 
   /** Whether a further request of the key would have to wait. */
@@ -80,8 +85,8 @@ export class Keys<K> {
     return this.paused || key.paused || key.inside >= key.bound || this.eager + weight > this.permits
   }
 
-  join(visit: Visit): void {
-    const { key } = visit
+  join(visit: Visit, key: Key): void {
+    visit.key = key
     visit.step = "queued"
     if (visit.nested) {
       key.nested++
@@ -93,11 +98,11 @@ export class Keys<K> {
 
   enter(visit: Visit): void {
     visit.step = "entering"
-    visit.key.entering++
+    visit.key!.entering++
   }
 
   start(visit: Visit): void {
-    const { key } = visit
+    const key = visit.key!
     visit.step = "running"
     key.entering--
     if (!visit.nested) {
@@ -109,7 +114,7 @@ export class Keys<K> {
 
   /** The request has lost its place in the common line, and is about to lose the one in the key's. */
   end(visit: Visit): void {
-    const { key } = visit
+    const key = visit.key!
     if (visit.step === "entering") key.entering--
     else if (visit.step === "running" && !visit.nested) {
       this.running--
@@ -119,15 +124,17 @@ export class Keys<K> {
     this.setPlaces(key)
   }
 
+  /** The request is over, wherever it was. */
   leave(visit: Visit): void {
     const { key } = visit
     visit.step = "over"
-    if (visit.nested) {
-      key.nested--
-      return
+    if (key === undefined) return
+    if (visit.nested) key.nested--
+    else {
+      if (--key.inside < key.bound) this.eager--
+      this.inside--
     }
-    if (--key.inside < key.bound) this.eager--
-    this.inside--
+    this.tidy(key)
   }
 
   setBound(key: Key, bound: number): void {

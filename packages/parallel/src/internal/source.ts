@@ -80,7 +80,7 @@ export abstract class Source<T> {
     return this.done || this.problem !== undefined
   }
 
-  /** Whether the call has to wait for a pull that is being interrupted. */
+  /** Whether something of it runs that a stopped call has to wait for. */
   get ending(): boolean {
     return false
   }
@@ -104,7 +104,7 @@ export abstract class Source<T> {
   /** A pull that was interrupted has not ended within the grace. */
   giveUp(): void {}
 
-  /** Tells an unfinished source that it is; gives an effect if that has to be waited for. */
+  /** Tells an unfinished source that it is; gives an effect if that has to be waited for, which must run in a region that cannot be interrupted. */
   close(_exit: Exit.Exit<void>): Effect.Effect<void> | undefined {
     return undefined
   }
@@ -187,7 +187,7 @@ abstract class PulledSource<T> extends Source<T> {
   protected abstract read(cause: Cause.Cause<unknown>): Problem | undefined
 
   override get ending(): boolean {
-    return this.alive && this.stopping
+    return this.alive
   }
 
   override ready(): boolean {
@@ -225,7 +225,9 @@ abstract class PulledSource<T> extends Source<T> {
     const next = Effect.suspend(() => ++this.pulls % turn === 0 ? later : pull)
     const whenWanted = Effect.flatMap(
       Effect.callback<void>((resume) => {
-        this.asleep = () => resume(Effect.void)
+        // It may have been wanted since the loop looked.
+        if (this.wanted) resume(Effect.void)
+        else this.asleep = () => resume(Effect.void)
       }),
       () => next
     )
@@ -278,6 +280,7 @@ class AsyncIterableSource<T> extends PulledSource<T> {
   private iterator: AsyncIterator<T> | undefined
   /** A `next` has not been answered. */
   private unanswered = false
+  private broken = false
 
   constructor(items: AsyncIterable<T>, caller: Caller) {
     super(caller)
@@ -297,6 +300,7 @@ class AsyncIterableSource<T> extends PulledSource<T> {
   private readonly pull: Pull<T> = Effect.callback((resume) => {
     const failed = (cause: unknown): void => {
       this.unanswered = false
+      this.broken = true
       if (this.stopping) this.caller.note("its source failed after it was told to stop", Cause.fail(cause))
       else resume(Effect.fail(cause))
     }
@@ -319,7 +323,7 @@ class AsyncIterableSource<T> extends PulledSource<T> {
   }
 
   override close(): Effect.Effect<void> | undefined {
-    if (this.iterator === undefined || this.over) return undefined
+    if (this.iterator === undefined || this.done || this.broken) return undefined
     let closed: Promise<unknown>
     try {
       closed = Promise.resolve(this.iterator.return?.())
@@ -332,15 +336,15 @@ class AsyncIterableSource<T> extends PulledSource<T> {
       closed.catch((cause: unknown) => this.caller.note("its source failed when it was told to stop", Cause.fail(cause)))
       return undefined
     }
-    return Effect.callback((resume) => {
+    return Effect.interruptible(Effect.callback<void>((resume) => {
       closed.then(
         () => resume(Effect.void),
         (cause: unknown) => {
-          this.closeProblem = { cause, typed: true }
+          this.closeProblem ??= { cause, typed: true }
           resume(Effect.void)
         }
       )
-    })
+    }))
   }
 }
 
