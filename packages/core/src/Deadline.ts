@@ -117,6 +117,7 @@ class Work<A, E, R> {
   /** The deadline asked the work to stop. */
   private asked = false
   private resume: ((effect: Effect.Effect<A, E | DeadlineExceeded>) => void) | undefined
+  private endWait: (() => void) | undefined
   private abandonedByCaller: ((_: Effect.Effect<void>) => void) | undefined
 
   constructor(parent: lineage.AnyFiber, self: Effect.Effect<A, E, R>, length: number) {
@@ -162,6 +163,8 @@ class Work<A, E, R> {
     const at = lineage.deadlineOf(node)
     if (at <= this.startedAt) return resume(Effect.fail(this.exceeded(Cause.empty, at)))
     this.resume = resume
+    // Who called does nothing but wait: its permits are for the work, and a cycle through it is seen.
+    this.endWait = lineage.enterWait(parent, node.parent, () => ({ what: "work under a deadline", holders: () => this.fiber === undefined ? [] : [this.fiber] }))
     const fiber = Effect.runForkWith(Context.add(parent.context as Context.Context<R>, lineage.Current, node))(this.frame)
     this.fiber = fiber
     if (fiber.pollUnsafe() === undefined) this.alarm(node.at, () => this.reached())
@@ -213,6 +216,7 @@ class Work<A, E, R> {
   private ended(exit: Exit.Exit<void, E>): void {
     const { abandonedByCaller, held } = this
     this.node.ended = true
+    this.endWait?.()
     if (this.entry !== undefined) this.timers.cancel(this.entry)
     if (abandonedByCaller !== undefined) {
       // As in plain Effect: what the cleanup failed with joins the interruption.

@@ -102,6 +102,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   /** Tasks that lent their place and want it back. */
   private readonly returning = new Fifo<() => void>()
   private readonly scratch: Scratch
+  private stopping = false
+  private stopAgain: { readonly cut: Cut; readonly hold: boolean } | undefined = undefined
   private filling = false
   private refill = false
   private idle = false
@@ -187,6 +189,12 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
    */
   stop(cut: Cut, hold: boolean): void {
     this.stopped ??= cut
+    // Observers of the outcomes below may stop the call too: theirs is a second reason, and waits until the first has reached every task.
+    if (this.stopping) {
+      this.stopAgain = { cut, hold }
+      return
+    }
+    this.stopping = true
     for (const [task, entry] of [...this.backingOff]) {
       // To take a timer back a fiber takes a step, in which somebody may stop this call again: each task is given up by who takes it off the list.
       if (!this.backingOff.delete(task)) continue
@@ -202,6 +210,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       }
       for (const runner of [...this.runners]) runner.cut(cut, hold)
     }
+    this.stopping = false
+    const again = this.stopAgain
+    this.stopAgain = undefined
+    if (again !== undefined) this.stop(again.cut, again.hold)
     this.fill()
   }
 

@@ -194,7 +194,7 @@ describe("TaskGroup: waiting inside a task", () => {
     )
     expect(run.verdict).toBe("deadlock")
     expect(run.waits.map(({ label, state }) => `${label} ${state}`)).toEqual([
-      "main is suspended",
+      "main waits for the tasks of group g",
       expect.stringMatching(/"a" waits for task #1 "b" of group g$/),
       expect.stringMatching(/"b" waits for task #0 "a" of group g$/)
     ])
@@ -351,7 +351,7 @@ describe("TaskGroup.dump", () => {
       [
         "crawl: running, 1 running",
         `  #0 /: running for 20 ms, waits for task #1 "/about" of group crawl`,
-        "  #1 /about: running for 20 ms",
+        "  #1 /about: running for 20 ms, waits for the tasks of group page",
         "    page: running, 1 running",
         "      #0 image: running for 20 ms",
         "  #2: queued"

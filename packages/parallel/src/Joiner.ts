@@ -211,12 +211,9 @@ export interface MakeOptions<S, in A, in E, out B, out E2 = never> {
 export const make = <S, A, E, B, E2 = never>(options: MakeOptions<S, A, E, B, E2>): Joiner<A, E, B, E2> => {
   const where = "Joiner.make"
   check.options(where, options, ["name", "initial", "onOutcome", "isPossible", "onEnd"])
-  const { initial, isPossible, onEnd, onOutcome } = options
   check.text(where, "name", options.name)
-  mustBeFunction(where, "initial", initial)
-  mustBeFunction(where, "onOutcome", onOutcome)
-  mustBeFunction(where, "onEnd", onEnd)
-  if (isPossible !== undefined) mustBeFunction(where, "isPossible", isPossible)
+  for (const option of ["initial", "onOutcome", "onEnd"] as const) mustBeFunction(where, option, options[option])
+  if (options.isPossible !== undefined) mustBeFunction(where, "isPossible", options.isPossible)
   return () => begin(options)
 }
 

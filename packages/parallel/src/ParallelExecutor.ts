@@ -99,7 +99,10 @@ export class ExecutorClosed extends Data.TaggedError("ExecutorClosed")<{
  * @category options
  * @since 0.1.0
  */
-export interface MakeOptions {
+export interface MakeOptions extends Pick<
+  Options<never, never>,
+  "timeout" | "taskTimeout" | "attemptTimeout" | "queueTimeout" | "grace" | "span" | "metrics"
+> {
   /**
    * How many tasks run at once over all calls: a whole number of at least 1.
    *
@@ -112,22 +115,8 @@ export interface MakeOptions {
    * @default none
    */
   readonly name?: string | undefined
-  /** @default none */
-  readonly timeout?: Options<never, never>["timeout"]
-  /** @default none */
-  readonly taskTimeout?: Options<never, never>["taskTimeout"]
-  /** @default none */
-  readonly attemptTimeout?: Options<never, never>["attemptTimeout"]
-  /** @default none */
-  readonly queueTimeout?: Options<never, never>["queueTimeout"]
-  /** @default unlimited, as in Effect */
-  readonly grace?: Options<never, never>["grace"]
   /** @default never */
   readonly retry?: Settings.RetryOptions<unknown> | undefined
-  /** @default no spans */
-  readonly span?: string | undefined
-  /** @default no metrics */
-  readonly metrics?: string | undefined
 }
 
 /**

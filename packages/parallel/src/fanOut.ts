@@ -34,7 +34,7 @@
  * import * as Effect from "effect/Effect"
  *
  * const replica = (name: string, millis: number) =>
- *   Effect.as(Effect.sleep(millis), name).pipe(Effect.onInterrupt(() => Effect.sync(() => console.log(`${name} stopped`))))
+ *   Effect.as(Effect.sleep(millis), name).pipe(Effect.onInterrupt(() => Effect.sync(() => console.log(`${name} stopped`)))) // => slow stopped, c stopped
  *
  * const written = fanOut([replica("slow", 5_000), replica("a", 20), replica("b", 5)], Joiner.quorum(2))
  * console.log(await Effect.runPromise(written)) // => [ 'b', 'a' ]

@@ -26,10 +26,10 @@ const world = (options: AdaptiveLimiter.Options<"wait", undefined>) => {
     expect(meter.running).toBe(0)
     // Runs that were interrupted between their permit and their first step were never begun for the meter.
     expect(stats.successes + stats.drops + stats.ignored).toBeGreaterThanOrEqual(meter.total)
-    // Nothing that was interrupted is still believed to be running: alone, a run is at a peak of 1 and below half of a limit of 4, so the limit rests.
-    yield* limiter.resize(4)
+    // Nothing that was interrupted is still believed to be running: alone, a run is at a peak of 1 and below half of a limit of 3, so the limit rests.
+    yield* limiter.resize(3)
     yield* Effect.provideService(Effect.replicateEffect(limiter.withPermit(Effect.void), 5), Clock.Clock, ticking())
-    expect(yield* limiter.limit).toBe(4)
+    expect(yield* limiter.limit).toBe(3)
   })
   return { limiter, meter, settled }
 }

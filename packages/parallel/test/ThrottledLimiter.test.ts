@@ -99,6 +99,23 @@ describe("ThrottledLimiter", () => {
     })
   )
 
+  rule("saves up no tokens for requests that wait for a permit", () =>
+    Effect.gen(function* () {
+      const inner = yield* Limiter.make({ permits: 3 })
+      const rate = { limiter: yield* rateLimiter, key: "api", limit: 1, window: 100, onStoreFailure: "die" } as const
+      const limiter = yield* ThrottledLimiter.make({ limiter: inner, rate })
+      const begin = yield* now
+      const holder = yield* Effect.forkChild(inner.withPermits(3)(Effect.sleep(1_000)))
+      yield* Effect.sleep(1)
+      const starts = yield* Effect.all(
+        [now, now, now].map((effect) => limiter.withPermit(effect)),
+        { concurrency: 3 }
+      )
+      yield* Fiber.join(holder)
+      expect(starts.map((at) => at - begin).sort((a, b) => a - b)).toEqual([1_000, 1_100, 1_200])
+    })
+  )
+
   rule("takes no token for those who wait, so that cancelled requests do not hold up later ones", () =>
     Effect.gen(function* () {
       const limiter = yield* throttled(100, 1, 100)

@@ -577,3 +577,17 @@ describe("the two clocks", () => {
     })
   )
 })
+
+describe("a second reason to stop", () => {
+  rule("that comes while the first is being told changes nothing for those who have not been told yet", () =>
+    Effect.gen(function* () {
+      const controller = new AbortController()
+      const result = yield* parallelGather([Effect.never, Effect.never], {
+        timeout: 10,
+        stop: controller.signal,
+        onOutcome: () => controller.abort("seen")
+      })
+      expect(told(result)).toEqual(Array(2).fill("timeout call Interrupt"))
+    })
+  )
+})

@@ -57,9 +57,12 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   /** The scope was closed by a member, which cannot wait for itself: the last task to end closes the group. */
   private closing = false
   private readonly idleWaiters = new Set<() => void>()
-  private body: { fiber: Fiber.Fiber<any, any>; exit: Exit.Exit<any, any> | undefined; asked: boolean; late: boolean } | undefined
+  private body:
+    | { fiber: Fiber.Fiber<any, any>; exit: Exit.Exit<any, any> | undefined; asked: boolean; late: boolean; isOver: () => boolean }
+    | undefined
   private bodyEntry: Entry | undefined
   private resume: ((effect: Effect.Effect<any, any>) => void) | undefined
+  private endWait: (() => void) | undefined
   protected override tasksHaveNodes = true
 
   constructor(owner: Fiber.Fiber<any, any>, settings: GroupSettings) {
@@ -115,19 +118,29 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   runBody(body: (group: TaskGroup.TaskGroup<E>) => Effect.Effect<any, any, any>, resume: (effect: Effect.Effect<any, any>) => void): void {
     this.resume = resume
     this.open()
+    // The owner does nothing but wait: its permits are for the tasks, and a cycle through it is seen.
+    this.endWait = this.ownerWaits(`the tasks of group ${this.name ?? "without a name"}`)
     const context = Context.add(this.baseContext as Context.Context<any>, lineage.Current, this.node)
-    const fiber = Effect.runForkWith(context)(
-      Effect.suspend(() => {
+    let entered = false
+    let held: { readonly value: unknown } | undefined
+    // A loop of one round, by which it is seen whether the body has ended and only its children are waited for: then its own end stands.
+    const loop = Effect.whileLoop<unknown, unknown, never>({
+      while: () => !entered && (entered = true),
+      body: () => {
         const effect = body(this.face)
         if (!Effect.isEffect(effect))
           throw new TypeError(check.mustBe(this.group.where, "body", "a function that gives an Effect", effect).message)
-        return effect
-      })
-    )
-    this.body = { fiber, exit: undefined, asked: false, late: false }
+        return effect as Effect.Effect<unknown, unknown>
+      },
+      step: (value) => {
+        held = { value }
+      }
+    })
+    const fiber = Effect.runForkWith(context)(loop)
+    this.body = { fiber, exit: undefined, asked: false, late: false, isOver: () => entered && fiberState.hasLeft(fiber, loop) }
     if (this.stopped !== undefined) this.stopBody()
     fiber.addObserver((exit) => {
-      this.body!.exit = exit
+      this.body!.exit = Exit.isSuccess(exit) ? Exit.succeed(held!.value) : exit
       if (this.bodyEntry !== undefined) this.timers.cancel(this.bodyEntry)
       // A body that was asked to stop ends for the reason that it was asked for.
       if (Exit.isFailure(exit))
@@ -170,12 +183,13 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
   private askBody(reason: Outcome.Reason): void {
     const { body } = this
     if (body === undefined || body.exit !== undefined || body.asked) return
-    body.asked = true
+    body.asked = !body.isOver()
     this.node.reason = reason
     this.alarmBody(slowCleanup, () => {
       this.log("Warn", `${this.name ?? "a group"} has waited ${slowCleanup / 1000} s for its body, which was asked to stop`)
     })
-    fiberState.interrupt(body.fiber, this.owner.id, 0, Outcome.annotations(reason))
+    // The loop is all that is under the body.
+    if (body.asked) fiberState.interrupt(body.fiber, this.owner.id, 1, Outcome.annotations(reason))
   }
 
   /** The group has stopped: a failed sibling interrupts the body at once, a limit when the body had its moment after the tasks' end. */
@@ -186,7 +200,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
       if (cut.reason._tag === "SiblingFailed" || cut.reason._tag === "CallerInterrupted") this.askBody(cut.reason)
     } else if (cut.limit === "call" && !this.busy() && this.bodyEntry === undefined) {
       this.alarmBody(lineage.afterAnswer, () => {
-        this.body!.late = true
+        this.body!.late = !this.body!.isOver()
         this.askBody(cut.reason)
       })
     }
@@ -203,6 +217,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     this.closed = true
     this.stopped ??= { reason: { _tag: "Closed" } }
     this.close()
+    this.endWait?.()
     const resume = this.resume!
     this.resume = undefined
     resume(this.answer(this.body.exit))

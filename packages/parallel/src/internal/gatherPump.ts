@@ -43,6 +43,7 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   private misnamed: Map<number, { readonly defect: unknown }> | undefined
   private endStop: (() => Fiber.Fiber<unknown, unknown> | undefined) | undefined
   private endPatience: (() => void) | undefined
+  private sourceIsWatched = false
   private inFill = false
   private closed = false
 
@@ -139,11 +140,15 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   private stopSource(): void {
     const { source } = this
     source.stop(this.owner.id)
-    if (!source.ending || this.endPatience !== undefined) return
-    this.endPatience = this.patience(() => {
+    if (!source.ending || this.sourceIsWatched) return
+    this.sourceIsWatched = true
+    const end = this.patience(() => {
       source.giveUp()
       this.fill()
     })
+    // To set a timer a fiber takes a step, in which the pull may have ended, and the call with it.
+    if (source.ending && !this.closed) this.endPatience = end
+    else end()
   }
 
   protected override pull(spare: TaskPump.Task<A, E> | undefined): TaskPump.Task<A, E> | undefined {
