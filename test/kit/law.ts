@@ -3,15 +3,16 @@ import { Simulator } from "@skein/core/testing"
 import type { Effect } from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Provide from "effect/Effect"
-import { describe, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { seeds, sweepRuns, sweepSeeds } from "./seeds.ts"
 import { sharers, type Subject, subjects } from "./subject.ts"
 
 /** A law as tests: the title states it, and each subject shows it. */
-export const law = (title: string, over: ReadonlyArray<Subject>, text: (subject: Subject) => Promise<unknown>): void =>
+export const law = (title: string, over: ReadonlyArray<Subject>, text: (subject: Subject) => Promise<unknown>): void => {
   describe(title, () => {
-    for (const subject of over) it(subject.name, () => text(subject).then(() => undefined))
+    for (const subject of over) it(subject.name, () => expect(text(subject).then(() => "kept")).resolves.toBe("kept"))
   })
+}
 
 /** A law for every entry point. */
 export const lawForAll = (title: string, text: (subject: Subject) => Promise<unknown>): void => law(title, subjects, text)

@@ -20,7 +20,7 @@ const operations: Record<string, (group: Group, limiter: Limiter.Limiter) => Eff
   "spawn and await": (group) => Effect.flatMap(group.spawn(Effect.succeed("value")), (handle) => Effect.map(handle.await, ({ status }) => status)),
   "spawn and join": (group) => Effect.flatMap(group.spawn(Effect.succeed("value")), (handle) => handle.join),
   "spawn two levels and join": (group) =>
-    Effect.flatMap(group.spawn(Effect.flatMap(group.spawn(Effect.succeed("value")), (inner) => inner.join)), (handle) => handle.join),
+    Effect.flatMap(group.spawn(Effect.flatMap(group.spawn(Effect.succeed("value")), (inner) => Effect.orDie(inner.join))), (handle) => handle.join),
   "spawn and cancel": (group) => Effect.flatMap(group.spawn(Effect.sleep(1_000)), (handle) => Effect.map(handle.cancel("no more"), ({ status }) => status)),
   "read the stats": (group) => Effect.map(group.stats, ({ running }) => `running ${running}`),
   "read the dump": (group) => Effect.map(group.dump, ({ tasks }) => `tasks ${tasks.length}`),
@@ -75,8 +75,7 @@ describe("law 14: any operation may be called from inside any task", () => {
       TaskGroup.run({ onFailure: "isolate", concurrency: 2, onOutcome: (outcome) => words.push(outcome.status) }, (group) =>
         Effect.gen(function*() {
           words = []
-          let self: TaskGroup.Handle<unknown, unknown> | undefined
-          self = yield* group.spawn(Effect.andThen(Effect.sleep(1), Effect.suspend(() => self!.cancel("myself"))))
+          const self: TaskGroup.Handle<unknown, unknown> = yield* group.spawn(Effect.andThen(Effect.sleep(1), Effect.suspend(() => self.cancel("myself"))))
           yield* group.spawn(Effect.andThen(Effect.sleep(3), group.cancel("all")))
         }))
     return everywhere(undefined, {
@@ -102,8 +101,7 @@ describe("law 14: a wait that could never end is refused, with the reason", () =
   refused("a task that awaits itself", /waits for its own end, which would never come/, () =>
     TaskGroup.run({}, (group: Group) =>
       Effect.gen(function*() {
-        let self: TaskGroup.Handle<unknown, unknown> | undefined
-        self = yield* group.spawn(Effect.andThen(Effect.sleep(1), Effect.suspend(() => self!.await)))
+        const self: TaskGroup.Handle<unknown, string> = yield* group.spawn(Effect.andThen(Effect.sleep(1), Effect.suspend(() => self.await)))
       })))
 
   refused("a task that joins its own group", /of the same group waits for the whole group and so for itself/, () =>

@@ -80,7 +80,8 @@ parallelMap([1], f, { nameOf: (item) => item })
 parallelMap(lines, (item: string) => Effect.succeed(item))
 // @ts-expect-error a promise of items is no source
 parallelMap(Promise.resolve([1]), f)
-export const generic = <T>(items: Iterable<T>, g: (item: T) => Effect.Effect<string>): Effect.Effect<GatherResult.GatherResult<string>> => parallelMap(items, g)
+export const generic = <T>(items: Iterable<T>, g: (item: T) => Effect.Effect<string>): Effect.Effect<GatherResult.GatherResult<string>> =>
+  parallelMap(items, g)
 
 // --- parallelGather ----------------------------------------------------------
 

@@ -164,7 +164,10 @@ class Work<A, E, R> {
     if (at <= this.startedAt) return resume(Effect.fail(this.exceeded(Cause.empty, at)))
     this.resume = resume
     // Who called does nothing but wait: its permits are for the work, and a cycle through it is seen.
-    this.endWait = lineage.enterWait(parent, node.parent, () => ({ what: "work under a deadline", holders: () => this.fiber === undefined ? [] : [this.fiber] }))
+    this.endWait = lineage.enterWait(parent, node.parent, () => ({
+      what: "work under a deadline",
+      holders: () => (this.fiber === undefined ? [] : [this.fiber])
+    }))
     const fiber = Effect.runForkWith(Context.add(parent.context as Context.Context<R>, lineage.Current, node))(this.frame)
     this.fiber = fiber
     if (fiber.pollUnsafe() === undefined) this.alarm(node.at, () => this.reached())

@@ -151,22 +151,24 @@ export const make: {
   const total = list.length
   // A result equals itself alone. Effect hashes errors and annotations when it combines causes (an interruption while a call fails is enough), and a walk through all that a
   // result reaches took ten seconds for fifteen tasks.
-  return Equal.byReferenceUnsafe(Object.freeze({
-    outcomes: (options?.shape ?? list) as never,
-    total,
-    completed,
-    failed,
-    timedOut,
-    cancelled,
-    notStarted: total - completed - failed - timedOut - cancelled,
-    elapsed: options?.elapsed ?? Duration.zero,
-    allSucceeded: completed === total,
-    successRate: total === 0 ? 0 : completed / total,
-    exhausted: options?.exhausted ?? true,
-    stopped: options?.stopped,
-    abandoned: options?.abandoned ?? [],
-    list
-  }))
+  return Equal.byReferenceUnsafe(
+    Object.freeze({
+      outcomes: (options?.shape ?? list) as never,
+      total,
+      completed,
+      failed,
+      timedOut,
+      cancelled,
+      notStarted: total - completed - failed - timedOut - cancelled,
+      elapsed: options?.elapsed ?? Duration.zero,
+      allSucceeded: completed === total,
+      successRate: total === 0 ? 0 : completed / total,
+      exhausted: options?.exhausted ?? true,
+      stopped: options?.stopped,
+      abandoned: options?.abandoned ?? [],
+      list
+    })
+  )
 }
 
 /**
@@ -208,7 +210,7 @@ export const errors = <A, E>(self: GatherResult<A, E, unknown>): Array<TaskError
   for (const outcome of self.list) {
     const cause = Outcome.cause(outcome)
     if (cause === undefined) continue
-    if (outcome._tag === "Failed" || !Cause.hasInterruptsOnly(cause) && cause.reasons.length > 0) {
+    if (outcome._tag === "Failed" || (!Cause.hasInterruptsOnly(cause) && cause.reasons.length > 0)) {
       out.push({ index: outcome.index, name: outcome.name, cause })
     }
   }
@@ -221,9 +223,7 @@ export const errors = <A, E>(self: GatherResult<A, E, unknown>): Array<TaskError
  * @category conversions
  * @since 0.1.0
  */
-export const toEffect = <A, E, Outcomes>(
-  self: GatherResult<A, E, Outcomes>
-): Effect.Effect<Values<Outcomes>, GatherIncomplete<A, E>> => {
+export const toEffect = <A, E, Outcomes>(self: GatherResult<A, E, Outcomes>): Effect.Effect<Values<Outcomes>, GatherIncomplete<A, E>> => {
   if (!self.allSucceeded) return Effect.fail(new GatherIncomplete({ result: self }))
   if (Array.isArray(self.outcomes)) return Effect.succeed(values(self) as never)
   const shape = self.outcomes as Readonly<Record<string, Outcome.Completed<A>>>
@@ -300,9 +300,13 @@ export const summarize = (self: GatherResult<unknown, unknown, unknown>): string
     [self.cancelled, "cancelled"],
     [self.notStarted, "not started"]
   ] as const
-  const counts = parts.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`).join(", ")
+  const counts = parts
+    .filter(([n]) => n > 0)
+    .map(([n, what]) => `${n} ${what}`)
+    .join(", ")
   const first = self.list.find((outcome) => outcome._tag !== "Completed")
-  const detail = first === undefined ? "" : `; first: task ${first.index}${first.name === undefined ? "" : ` "${first.name}"`} ${detailOf(first)}`
+  const detail =
+    first === undefined ? "" : `; first: task ${first.index}${first.name === undefined ? "" : ` "${first.name}"`} ${detailOf(first)}`
   return `${self.completed} of ${self.total} tasks completed${counts === "" ? "" : ` (${counts})`}${detail}`
 }
 

@@ -172,9 +172,12 @@ abstract class Base {
     this.queued = stamp.queued
     this.started = stamp.started
     this.ended = stamp.ended
-    this.rare = info.attemptCauses === undefined && info.abandoned !== true && info.attempts <= 1
-      ? info.attempts === 1 ? once : notAtAll
-      : { attempts: info.attempts, attemptCauses: info.attemptCauses ?? none, abandoned: info.abandoned === true }
+    this.rare =
+      info.attemptCauses === undefined && info.abandoned !== true && info.attempts <= 1
+        ? info.attempts === 1
+          ? once
+          : notAtAll
+        : { attempts: info.attempts, attemptCauses: info.attemptCauses ?? none, abandoned: info.abandoned === true }
   }
   /** How many times it was started: 0 if never, more than 1 after retries. */
   get attempts(): number {
@@ -236,7 +239,7 @@ const notAtAll: Rare = { attempts: 0, attemptCauses: none, abandoned: false }
 
 const stampOf = (info: Info): Stamp => {
   const at = info.queuedAt ?? info.startedAt ?? info.endedAt ?? 0
-  const micros = (instant: number | undefined): number => instant === undefined ? -1 : Math.max(0, Math.round((instant - at) * 1000))
+  const micros = (instant: number | undefined): number => (instant === undefined ? -1 : Math.max(0, Math.round((instant - at) * 1000)))
   return { origin: { at }, queued: micros(info.queuedAt), started: micros(info.startedAt), ended: micros(info.endedAt) }
 }
 
@@ -348,13 +351,16 @@ export class NotStarted extends Base {
  * @category matching
  * @since 0.1.0
  */
-export const match = <A, E, B>(self: Outcome<A, E>, cases: {
-  readonly onCompleted: (outcome: Completed<A>) => B
-  readonly onFailed: (outcome: Failed<E>) => B
-  readonly onTimedOut: (outcome: TimedOut<E>) => B
-  readonly onCancelled: (outcome: Cancelled<E>) => B
-  readonly onNotStarted: (outcome: NotStarted) => B
-}): B => {
+export const match = <A, E, B>(
+  self: Outcome<A, E>,
+  cases: {
+    readonly onCompleted: (outcome: Completed<A>) => B
+    readonly onFailed: (outcome: Failed<E>) => B
+    readonly onTimedOut: (outcome: TimedOut<E>) => B
+    readonly onCancelled: (outcome: Cancelled<E>) => B
+    readonly onNotStarted: (outcome: NotStarted) => B
+  }
+): B => {
   switch (self._tag) {
     case "Completed":
       return cases.onCompleted(self)
@@ -399,7 +405,8 @@ const ReasonKey = Context.Reference<Carried | undefined>("@skein/core/Outcome/re
  * @category causes
  * @since 0.1.0
  */
-export const annotations = (reason: Reason): Context.Context<never> => Context.make(ReasonKey, Equal.byReferenceUnsafe<Carried>({ reason })) as Context.Context<never>
+export const annotations = (reason: Reason): Context.Context<never> =>
+  Context.make(ReasonKey, Equal.byReferenceUnsafe<Carried>({ reason })) as Context.Context<never>
 
 /**
  * Reads from a cause why a task was asked to stop; `undefined` if the cause does not say. Use it in a finalizer, where the outcome does not exist yet.
@@ -469,7 +476,7 @@ const formatLink = (reason: Reason): string => {
   }
 }
 
-const afterText = (after: Duration.Duration | undefined): string => after === undefined ? "" : ` after ${Duration.format(after)}`
+const afterText = (after: Duration.Duration | undefined): string => (after === undefined ? "" : ` after ${Duration.format(after)}`)
 
 /** A reason given by a user may be anything, also something whose `toString` throws. */
 const text = (value: unknown): string => {

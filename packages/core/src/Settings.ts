@@ -56,7 +56,18 @@ export interface Settings {
   readonly retry: RetryPolicy | undefined
 }
 
-const shared = ["name", "concurrency", "timeout", "taskTimeout", "attemptTimeout", "queueTimeout", "grace", "retry", "span", "metrics"] as const
+const shared = [
+  "name",
+  "concurrency",
+  "timeout",
+  "taskTimeout",
+  "attemptTimeout",
+  "queueTimeout",
+  "grace",
+  "retry",
+  "span",
+  "metrics"
+] as const
 
 /**
  * Checks the options that every operator shares and reads them into settings. `own` names the operator's further options; any other name is refused.
@@ -68,7 +79,7 @@ const shared = ["name", "concurrency", "timeout", "taskTimeout", "attemptTimeout
 export const read = (where: string, options: unknown, own: ReadonlyArray<string>): Settings => {
   check.options(where, options, new Set([...shared, ...own]))
   const o = (options ?? {}) as { readonly [K in (typeof shared)[number]]?: unknown }
-  const time = (option: (typeof shared)[number]): number => o[option] === undefined ? Infinity : check.millis(where, option, o[option])
+  const time = (option: (typeof shared)[number]): number => (o[option] === undefined ? Infinity : check.millis(where, option, o[option]))
   const text = (option: "name" | "span" | "metrics"): string | undefined => {
     const value = o[option]
     if (value !== undefined && typeof value !== "string") throw check.mustBe(where, option, "a string", value)
@@ -112,25 +123,27 @@ export const oneOf = <const W extends string>(where: string, option: string, val
  * @category options
  * @since 0.1.0
  */
-export type RetryOptions<E> = Schedule.Schedule<unknown, E | AttemptTimedOut> | {
-  /** How many times at most after the first attempt. */
-  readonly times?: number | undefined
-  /**
-   * How long to wait before each further attempt, and when to give up.
-   *
-   * @default no wait
-   */
-  readonly schedule?: Schedule.Schedule<unknown, E | AttemptTimedOut> | undefined
-  /**
-   * Which errors are worth another attempt. Defects never are.
-   *
-   * @default all
-   */
-  readonly while?: ((error: E | AttemptTimedOut) => boolean) | undefined
-  /**
-   * The time an attempt needs: none is started when less than this is left before a deadline.
-   *
-   * @default 0
-   */
-  readonly needs?: Duration.Input | undefined
-}
+export type RetryOptions<E> =
+  | Schedule.Schedule<unknown, E | AttemptTimedOut>
+  | {
+      /** How many times at most after the first attempt. */
+      readonly times?: number | undefined
+      /**
+       * How long to wait before each further attempt, and when to give up.
+       *
+       * @default no wait
+       */
+      readonly schedule?: Schedule.Schedule<unknown, E | AttemptTimedOut> | undefined
+      /**
+       * Which errors are worth another attempt. Defects never are.
+       *
+       * @default all
+       */
+      readonly while?: ((error: E | AttemptTimedOut) => boolean) | undefined
+      /**
+       * The time an attempt needs: none is started when less than this is left before a deadline.
+       *
+       * @default 0
+       */
+      readonly needs?: Duration.Input | undefined
+    }

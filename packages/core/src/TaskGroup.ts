@@ -287,8 +287,10 @@ const settingsOf = (where: string, given: Options<OnFailure, Duration.Input | un
     throw Settings.mustBe(where, "onProgress", "a function", options.onProgress)
   }
   // A group tries each task once.
-  if ("attemptTimeout" in options) throw Settings.mustBe(where, "attemptTimeout", "given as taskTimeout", (options as { readonly attemptTimeout: unknown }).attemptTimeout)
-  if ("retry" in options) throw Settings.mustBe(where, "retry", "given to Effect.retry around the task", (options as { readonly retry: unknown }).retry)
+  if ("attemptTimeout" in options)
+    throw Settings.mustBe(where, "attemptTimeout", "given as taskTimeout", (options as { readonly attemptTimeout: unknown }).attemptTimeout)
+  if ("retry" in options)
+    throw Settings.mustBe(where, "retry", "given to Effect.retry around the task", (options as { readonly retry: unknown }).retry)
   return {
     where,
     pump: options.concurrency === undefined ? { ...pump, concurrency: Infinity } : pump,

@@ -45,6 +45,7 @@ import * as lineage from "./internal/lineage.ts"
 import * as retry from "./internal/retry.ts"
 import { Runner, slowCleanup } from "./internal/runner.ts"
 import { Again, type Cut, type FailedAttempt, Task } from "./internal/task.ts"
+import { Scratch } from "./internal/scratch.ts"
 import { type Recorder, recorder } from "./internal/telemetry.ts"
 import { type Entry, type Timers, timersOf } from "./internal/timers.ts"
 import * as Outcome from "./Outcome.ts"
@@ -56,15 +57,6 @@ export { awaitEnd, type Cut, Task } from "./internal/task.ts"
 const isInterruption = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length > 0 && Cause.hasInterruptsOnly(cause)
 
 const keptAttempts = 16
-
-interface Scratch {
-  index: number
-  name: string | undefined
-  attempts: number
-  attemptCauses: ReadonlyArray<Cause.Cause<unknown>> | undefined
-  abandoned: boolean
-  readonly stamp: { -readonly [K in keyof Outcome.Stamp]: Outcome.Stamp[K] }
-}
 
 /**
  * Runs what `pull` gives, `concurrency` at once.
@@ -118,14 +110,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     this.timers = timersOf(owner)
     this.now = this.timers.now
     this.startedAt = this.now()
-    this.scratch = {
-      index: 0,
-      name: undefined,
-      attempts: 0,
-      attemptCauses: undefined,
-      abandoned: false,
-      stamp: { origin: { at: this.startedAt }, queued: -1, started: -1, ended: -1 }
-    }
+    this.scratch = new Scratch(this.startedAt)
     this.hasTaskLimits = settings.taskTimeout < Infinity || settings.attemptTimeout < Infinity
     this.limits = new CallLimits(owner, settings, this.timers, this.startedAt, {
       onProgress: onProgress === undefined ? undefined : (progress) => this.observe("onProgress", onProgress, progress),
@@ -175,7 +160,10 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** Says that the owner waits for this call until the function it gives is called: the permits it holds may be lent meanwhile, and a cycle through it is seen (law 14). */
   protected ownerWaits(what: string): () => void {
-    return lineage.enterWait(this.owner, lineage.current(this.owner), () => ({ what, holders: () => [...this.runners].flatMap((runner) => runner.fiber ?? []) }))
+    return lineage.enterWait(this.owner, lineage.current(this.owner), () => ({
+      what,
+      holders: () => [...this.runners].flatMap((runner) => runner.fiber ?? [])
+    }))
   }
 
   /** Why the work around this call was asked to stop, for the chain. */
@@ -231,27 +219,12 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   }
 
   private stoppedOutcome(task: Task<A, E>, cut: Cut, cause: Cause.Cause<E>, ended: number): Outcome.Outcome<A, E> {
-    const info = this.info(task, ended)
+    const info = this.scratch.of(task, ended)
     if (cut.limit === "queue") return new Outcome.TimedOut(info, "queue", Duration.millis(cut.after!), cause)
     if (task.started < 0) return new Outcome.NotStarted(info, cut.reason)
     return cut.limit === undefined
       ? new Outcome.Cancelled(info, cut.reason, cause)
       : new Outcome.TimedOut(info, cut.limit, Duration.millis(cut.after!), cause)
-  }
-
-  /** Fills the one record that outcomes copy from; at 100,000 outcomes a record each is a tenth of the time. */
-  private info(task: Task<A, E>, ended: number): Outcome.Info {
-    const { scratch } = this
-    scratch.index = task.index
-    scratch.name = task.name
-    scratch.attempts = task.attempts
-    scratch.attemptCauses = task.attemptCauses
-    scratch.abandoned = task.abandoned
-    const { stamp } = scratch
-    stamp.queued = task.queued
-    stamp.started = task.started
-    stamp.ended = ended
-    return scratch
   }
 
   /** The outcome of a task that nobody pulled or that was queued when the pump stopped. */
@@ -295,14 +268,21 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** Whether any task has not been settled yet. */
   busy(): boolean {
-    return this.runners.size > this.abandoned || this.backingOff.size > 0 || this.ready.size > 0 || this.returning.size > 0 ||
-      this.stopped === undefined && this.hasNext()
+    return (
+      this.runners.size > this.abandoned ||
+      this.backingOff.size > 0 ||
+      this.ready.size > 0 ||
+      this.returning.size > 0 ||
+      (this.stopped === undefined && this.hasNext())
+    )
   }
 
   /** Gives a value to an observer of the user's. What it throws is logged and changes nothing (law 13). */
   protected observe<X>(option: string, observer: (value: X) => void, value: X): void {
     const log = (defect: unknown): void => {
-      Effect.runForkWith(this.baseContext)(Effect.logWarning(`skein: ${option} of ${this.settings.name ?? "a call"} threw`, Cause.die(defect)))
+      Effect.runForkWith(this.baseContext)(
+        Effect.logWarning(`skein: ${option} of ${this.settings.name ?? "a call"} threw`, Cause.die(defect))
+      )
     }
     try {
       // An async function fits the type too, and a rejection that nobody handles would end the process.
@@ -374,7 +354,8 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       else if (Exit.isFailure(exit)) {
         const failure = exit as Exit.Failure<never, E>
         if (runner.deciding === undefined) this.failed(runner, task, failure)
-        else this.decided(runner, task, runner.deciding, Exit.failCause(Cause.combine(runner.deciding.cause as Cause.Cause<E>, failure.cause)))
+        else
+          this.decided(runner, task, runner.deciding, Exit.failCause(Cause.combine(runner.deciding.cause as Cause.Cause<E>, failure.cause)))
       } else {
         runner.leaveTask()
         this.settle(task, this.notStarted(task, task.cut!))
@@ -412,7 +393,9 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       runner.measureDepth()
       return this.effectOf(task)
     })
-    return Effect.withSpan(inside, span, { attributes: { "task.index": task.index, "task.name": task.name, "task.attempt": task.attempts } })
+    return Effect.withSpan(inside, span, {
+      attributes: { "task.index": task.index, "task.name": task.name, "task.attempt": task.attempts }
+    })
   }
 
   /** @internal */
@@ -421,10 +404,13 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     // What comes before the attempt is waiting: the instant at which the last task ended is not the one at which this one starts (law 11).
     runner.ended = -1
     // The value is safe as soon as the attempt has given it: what asks the task to stop while the wrapping is left comes too late (law 9).
-    const inside = Effect.map(Effect.suspend(() => runner.begin(task)), (value) => {
-      runner.held = { value }
-      return value
-    })
+    const inside = Effect.map(
+      Effect.suspend(() => runner.begin(task)),
+      (value) => {
+        runner.held = { value }
+        return value
+      }
+    )
     return this.around(inside, task)
   }
 
@@ -434,7 +420,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     const { cause, timedOut } = failed
     const clock = clockOf(this.owner)
     return Effect.map(
-      retry.decide(policy, task.driver ??= { step: undefined }, task.attempts, cause, timedOut, () => clock.currentTimeMillisUnsafe()),
+      retry.decide(policy, (task.driver ??= { step: undefined }), task.attempts, cause, timedOut, () => clock.currentTimeMillisUnsafe()),
       (decision): Again | Exit.Exit<never, E> => {
         if (!("delay" in decision)) return Exit.failCause(decision.cause as Cause.Cause<E>)
         const startsAt = this.now() + decision.delay
@@ -471,7 +457,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     runner.leaveTask()
     if (task.abandoned) this.reallyEnded(task, Exit.succeed(value))
     else {
-      const outcome = new Outcome.Completed(this.info(task, runner.ended = this.micros()), value, task.cut !== undefined)
+      const outcome = new Outcome.Completed(this.scratch.of(task, (runner.ended = this.micros())), value, task.cut !== undefined)
       this.settle(task, outcome)
     }
   }
@@ -497,7 +483,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   }
 
   private failure(task: Task<A, E>, cause: Cause.Cause<E>): Outcome.Outcome<A, E> {
-    const info = this.info(task, this.micros())
+    const info = this.scratch.of(task, this.micros())
     return isInterruption(cause)
       ? new Outcome.Cancelled(info, { _tag: "Interrupted", because: this.because() }, cause)
       : new Outcome.Failed(info, cause)
@@ -524,7 +510,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   }
 
   private backOff(task: Task<A, E>, again: Again): void {
-    const causes = task.attemptCauses ??= []
+    const causes = (task.attemptCauses ??= [])
     causes.push(again.cause)
     if (causes.length > keptAttempts) causes.shift()
     if (again.delay <= 0) {
@@ -551,7 +537,12 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     this.abandoned++
     this.onAbandoned(task)
     const held = task.runner?.held
-    this.settle(task, held === undefined ? this.stoppedOutcome(task, task.cut!, Cause.interrupt(this.owner.id), -1) : new Outcome.Completed(this.info(task, -1), held.value, true))
+    this.settle(
+      task,
+      held === undefined
+        ? this.stoppedOutcome(task, task.cut!, Cause.interrupt(this.owner.id), -1)
+        : new Outcome.Completed(this.scratch.of(task, -1), held.value, true)
+    )
     this.fill()
   }
 
@@ -581,7 +572,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** @internal Nothing waits in silence (law 2). */
   warnSlow(runners: ReadonlyArray<Runner<A, E>>): void {
-    const names = runners.slice(0, 8).map((runner) => runner.task === undefined ? "?" : runner.task.name ?? `#${runner.task.index}`)
+    const names = runners.slice(0, 8).map((runner) => (runner.task === undefined ? "?" : (runner.task.name ?? `#${runner.task.index}`)))
     const more = runners.length > names.length ? ` and ${runners.length - names.length} more` : ""
     Effect.runForkWith(this.baseContext)(
       Effect.logWarning(

@@ -195,7 +195,7 @@ describe("TaskGroup: what observers see", () => {
           group.spawn(
             Effect.gen(function* () {
               yield* group.spawn(Effect.never)
-              yield* Effect.fail("boom")
+              return yield* Effect.fail("boom")
             })
           )
         )

@@ -211,7 +211,7 @@ describe("TaskGroup.run", () => {
                   yield* group.spawn(failLater("boom"))
                   yield* group.spawn(Effect.never)
                   yield* group.spawn(Effect.never)
-                  yield* Effect.never
+                  return yield* Effect.never
                 })
               )
             )
@@ -228,7 +228,7 @@ describe("TaskGroup.run", () => {
                 Effect.gen(function* () {
                   yield* group.spawn(failLater("boom"), { name: "billing" })
                   yield* group.spawn(Effect.never)
-                  yield* Effect.never
+                  return yield* Effect.never
                 })
               )
             )
@@ -243,7 +243,7 @@ describe("TaskGroup.run", () => {
           TaskGroup.run({}, (group: Group<string>) =>
             Effect.gen(function* () {
               yield* group.spawn(failLater("boom"), { name: "a" })
-              yield* Effect.never
+              return yield* Effect.never
             }).pipe(
               Effect.onExit((exit) =>
                 Effect.sync(() => {
@@ -279,7 +279,7 @@ describe("TaskGroup.run", () => {
             TaskGroup.run({ name: "crawl" }, (group: Group<string>) =>
               Effect.gen(function* () {
                 yield* group.spawn(failLater("boom"))
-                yield* Effect.onInterrupt(Effect.never, () => Effect.die("broken body"))
+                return yield* Effect.onInterrupt(Effect.never, () => Effect.die("broken body"))
               })
             )
           )
@@ -426,7 +426,7 @@ describe("TaskGroup.run", () => {
               )
               yield* group.spawn(Effect.onInterrupt(Effect.never, () => clean))
               yield* Effect.sleep(1)
-              yield* end
+              return yield* end
             })
           )
         ).pipe(Effect.map((exit) => [...events, ...reasons(exit)]))
@@ -477,7 +477,7 @@ describe("TaskGroup.run", () => {
           Effect.gen(function* () {
             yield* group.spawn(slow("a", 2_000))
             yield* group.spawn(slow("b", 1_000))
-            yield* slow("body", 3_000)
+            return yield* slow("body", 3_000)
           })
         )
         return Effect.map(interrupted(program), (exit) => [...events, ...exit])

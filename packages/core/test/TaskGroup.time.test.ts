@@ -374,7 +374,7 @@ describe("TaskGroup: an inherited deadline", () => {
           Effect.gen(function* () {
             const group = yield* TaskGroup.make()
             yield* group.spawn(Effect.sleep(1))
-            yield* Effect.never
+            return yield* Effect.never
           })
         )
     ]

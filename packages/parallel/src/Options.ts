@@ -34,10 +34,8 @@ export type Source<T, E = unknown, R = unknown> = Iterable<T> | AsyncIterable<T>
  * @category models
  * @since 0.1.0
  */
-export type ItemOf<S> = S extends Iterable<infer T> ? T
-  : S extends Stream.Stream<infer T, infer _E, infer _R> ? T
-  : S extends AsyncIterable<infer T> ? T
-  : never
+export type ItemOf<S> =
+  S extends Iterable<infer T> ? T : S extends Stream.Stream<infer T, infer _E, infer _R> ? T : S extends AsyncIterable<infer T> ? T : never
 
 /**
  * What reading a source adds to the errors of a call: nothing for an iterable and for a Stream that cannot fail.
@@ -45,10 +43,16 @@ export type ItemOf<S> = S extends Iterable<infer T> ? T
  * @category models
  * @since 0.1.0
  */
-export type SourceError<S, A, E> = S extends Iterable<unknown> ? never
-  : S extends Stream.Stream<infer _T, infer C, infer _R> ? [C] extends [never] ? never : SourceFailed<A, E, C>
-  : S extends AsyncIterable<unknown> ? SourceFailed<A, E>
-  : never
+export type SourceError<S, A, E> =
+  S extends Iterable<unknown>
+    ? never
+    : S extends Stream.Stream<infer _T, infer C, infer _R>
+      ? [C] extends [never]
+        ? never
+        : SourceFailed<A, E, C>
+      : S extends AsyncIterable<unknown>
+        ? SourceFailed<A, E>
+        : never
 
 /**
  * The services that reading a source takes.
@@ -185,7 +189,12 @@ export interface Options<in A, in E, F extends OnFailure = OnFailure, D extends 
  * @category models
  * @since 0.1.0
  */
-export interface MapOptions<in T, in A, in E, F extends OnFailure = OnFailure, D extends OnTimeout = OnTimeout> extends Options<A, E, F, D> {
+export interface MapOptions<in T, in A, in E, F extends OnFailure = OnFailure, D extends OnTimeout = OnTimeout> extends Options<
+  A,
+  E,
+  F,
+  D
+> {
   /**
    * Names the task of an item, in outcomes, reasons, spans and logs. What it throws is that item's defect.
    *

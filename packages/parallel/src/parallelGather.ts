@@ -34,7 +34,9 @@ import type { GatherTimeout, ItemOf, Options, Source, SourceError, SourceService
 type AnyEffect = Effect.Effect<any, any, any>
 type ErrorOf<Eff> = [Eff] extends [Effect.Effect<infer _A, infer E, infer _R>] ? E : never
 type Result<Eff, Outcomes> = GatherResult.GatherResult<Effect.Success<Eff>, ErrorOf<Eff>, Outcomes>
-type Errors<Eff, F, D> = ("interrupt" extends F ? ErrorOf<Eff> : never) | ("fail" extends D ? GatherTimeout<Effect.Success<Eff>, ErrorOf<Eff>> : never)
+type Errors<Eff, F, D> =
+  | ("interrupt" extends F ? ErrorOf<Eff> : never)
+  | ("fail" extends D ? GatherTimeout<Effect.Success<Eff>, ErrorOf<Eff>> : never)
 type OutcomeOf<Eff> = Eff extends Effect.Effect<infer A, infer E, infer _R> ? Outcome.Outcome<A, E> : never
 
 /**
@@ -43,9 +45,12 @@ type OutcomeOf<Eff> = Eff extends Effect.Effect<infer A, infer E, infer _R> ? Ou
  * @category models
  * @since 0.1.0
  */
-export type Outcomes<Input> = Input extends ReadonlyArray<AnyEffect> ? { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
-  : Input extends Source<infer _Eff> ? ReadonlyArray<OutcomeOf<ItemOf<Input>>>
-  : { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
+export type Outcomes<Input> =
+  Input extends ReadonlyArray<AnyEffect>
+    ? { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
+    : Input extends Source<infer _Eff>
+      ? ReadonlyArray<OutcomeOf<ItemOf<Input>>>
+      : { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
 
 /**
  * Any effect of the input.
@@ -87,7 +92,9 @@ export const parallelGather = <
     shape: (list) => {
       const shape: Record<string, unknown> = {}
       // defineProperty, so that a key such as `__proto__` is a key like any other.
-      names.forEach((name, i) => Object.defineProperty(shape, name, { value: list[i], enumerable: true, configurable: true, writable: true }))
+      names.forEach((name, i) =>
+        Object.defineProperty(shape, name, { value: list[i], enumerable: true, configurable: true, writable: true })
+      )
       return shape
     }
   })

@@ -89,5 +89,8 @@ export const parallelMap = <
 > => {
   if (!isInput(items)) throw new TypeError(Settings.mustBe("parallelMap", "items", "an iterable", items).message)
   if (typeof f !== "function") throw new TypeError(Settings.mustBe("parallelMap", "f", "a function", f).message)
-  return gather.run(gather.plan("parallelMap", options, ["nameOf"]), { items, f: f as (item: unknown, index: number) => Effect.Effect<A, E, R> })
+  return gather.run(gather.plan("parallelMap", options, ["nameOf"]), {
+    items,
+    f: f as (item: unknown, index: number) => Effect.Effect<A, E, R>
+  })
 }

@@ -107,8 +107,9 @@ export const parallelStream = <Items extends Source<unknown>, A, E, R, F extends
   const flow: streamGather.Flow = { order: check.oneOf(where, "order", options?.order, ["completion", "input"]), buffer }
   const work = { items, f } as unknown as gather.Work<unknown, A, E>
   return Stream.fromChannel(
-    Channel.fromTransformBracket((_upstream, _scope, scope) =>
-      streamGather.open(plan, work, flow, scope) as Effect.Effect<Pull.Pull<readonly [Outcome.Outcome<A, E>], never>>
+    Channel.fromTransformBracket(
+      (_upstream, _scope, scope) =>
+        streamGather.open(plan, work, flow, scope) as Effect.Effect<Pull.Pull<readonly [Outcome.Outcome<A, E>], never>>
     )
   ) as never
 }

@@ -12,9 +12,12 @@ import { after, logged, Meter, reasons, rule, tidiesUp, told } from "./kit.ts"
 
 /** An endless stream, item by item, whose scope notes how it was closed. */
 const endless = (events: Array<string>): Stream.Stream<number> =>
-  Stream.unfold(1, (n) => Effect.as(Effect.sync(() => events.push(`pull ${n}`)), [n, n + 1] as const)).pipe(
-    Stream.onExit((exit) => Effect.sync(() => void events.push(Exit.isSuccess(exit) ? "closed" : `closed by ${reasons(exit.cause)}`)))
-  )
+  Stream.unfold(1, (n) =>
+    Effect.as(
+      Effect.sync(() => events.push(`pull ${n}`)),
+      [n, n + 1] as const
+    )
+  ).pipe(Stream.onExit((exit) => Effect.sync(() => void events.push(Exit.isSuccess(exit) ? "closed" : `closed by ${reasons(exit.cause)}`))))
 
 const failed = <A, E>(effect: Effect.Effect<A, E>) => Effect.flip(effect)
 
@@ -48,7 +51,13 @@ describe("parallelMap over a Stream", () => {
 
   rule("runs operators that pull in fibers of their own", () =>
     Effect.gen(function* () {
-      const stream = Stream.merge(Stream.range(1, 3).pipe(Stream.buffer({ capacity: 2 })), Stream.fromSchedule(Schedule.spaced(1)).pipe(Stream.take(2), Stream.map(() => 9)))
+      const stream = Stream.merge(
+        Stream.range(1, 3).pipe(Stream.buffer({ capacity: 2 })),
+        Stream.fromSchedule(Schedule.spaced(1)).pipe(
+          Stream.take(2),
+          Stream.map(() => 9)
+        )
+      )
       const result = yield* parallelMap(stream, (n) => after(n, n), { concurrency: 2 })
       expect([...GatherResult.values(result)].sort()).toEqual([1, 2, 3, 9, 9])
     })
@@ -69,7 +78,9 @@ describe("parallelMap over a Stream", () => {
   it("lets timers fire while it reads an endless one that never waits", async () => {
     const controller = new AbortController()
     setTimeout(() => controller.abort("enough"), 5)
-    const result = await Effect.runPromise(parallelMap(Stream.forever(Stream.succeed(1)), (n) => Effect.succeed(n), { stop: controller.signal }))
+    const result = await Effect.runPromise(
+      parallelMap(Stream.forever(Stream.succeed(1)), (n) => Effect.succeed(n), { stop: controller.signal })
+    )
     expect(result).toMatchObject({ exhausted: false, stopped: { _tag: "Aborted" } })
   })
 
@@ -85,7 +96,16 @@ describe("parallelMap over a Stream", () => {
     Effect.gen(function* () {
       const events: Array<string> = []
       const stream = Stream.concat(
-        Stream.scoped(Stream.fromEffect(Effect.acquireRelease(Effect.succeed(1), () => Effect.delay(Effect.sync(() => events.push("released")), 30)))),
+        Stream.scoped(
+          Stream.fromEffect(
+            Effect.acquireRelease(Effect.succeed(1), () =>
+              Effect.delay(
+                Effect.sync(() => events.push("released")),
+                30
+              )
+            )
+          )
+        ),
         Stream.never
       )
       yield* Effect.timeoutOption(
@@ -108,12 +128,30 @@ describe("parallelMap over a Stream", () => {
     })
   )
 
+  rule("is stopped by what its own first pull does", () =>
+    Effect.gen(function* () {
+      const controller = new AbortController()
+      const stream = Stream.fromEffect(
+        Effect.andThen(
+          Effect.sync(() => controller.abort("enough")),
+          Effect.never
+        )
+      )
+      const result = yield* parallelMap(stream, () => Effect.void, { stop: controller.signal })
+      expect([result.total, result.stopped?._tag]).toEqual([0, "Aborted"])
+    })
+  )
+
   rule("fails with the stream's typed failure when what ran has ended", () =>
     Effect.gen(function* () {
       const stream = Stream.concat(Stream.make(1, 2), Stream.fail("torn"))
       const error = yield* failed(parallelMap(stream, (n) => after(10, n)))
       expect(error).toBeInstanceOf(SourceFailed)
-      expect([error.cause, told(error.partial), error.partial.stopped?._tag]).toEqual(["torn", ["completed 1", "completed 2"], "SourceFailed"])
+      expect([error.cause, told(error.partial), error.partial.stopped?._tag]).toEqual([
+        "torn",
+        ["completed 1", "completed 2"],
+        "SourceFailed"
+      ])
     })
   )
 

@@ -20,10 +20,7 @@ const numbers = async function* (events: Array<string>, last = Infinity): AsyncG
 }
 
 /** An async iterable by its two methods. */
-const source = (
-  next: (n: number) => unknown,
-  close?: () => unknown
-): AsyncIterable<number> & { readonly asked: Array<string> } => {
+const source = (next: (n: number) => unknown, close?: () => unknown): AsyncIterable<number> & { readonly asked: Array<string> } => {
   const asked: Array<string> = []
   let n = 0
   return {
@@ -149,7 +146,10 @@ describe("parallelMap over an async iterable: ending early", () => {
   rule("closes one that it has not read to its end, once, after the last task has ended", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
-      const result = yield* parallelMap(numbers(events), () => tidiesUp(20, () => events.push("cleaned up")), { concurrency: 1, timeout: 10 })
+      const result = yield* parallelMap(numbers(events), () => tidiesUp(20, () => events.push("cleaned up")), {
+        concurrency: 1,
+        timeout: 10
+      })
       expect(events).toEqual(["pull 1", "cleaned up", "closed"])
       expect([result.exhausted, result.stopped?._tag]).toEqual([false, "CallTimeout"])
     })
@@ -169,7 +169,10 @@ describe("parallelMap over an async iterable: ending early", () => {
   rule("answers a deadline with what it has, while the source has nothing to say", () =>
     Effect.gen(function* () {
       const items = source((n) => (n < 2 ? item(n) : never()))
-      const result = yield* Deadline.within(parallelMap(items, (n) => after(5, n)), 10)
+      const result = yield* Deadline.within(
+        parallelMap(items, (n) => after(5, n)),
+        10
+      )
       expect(told(result)).toEqual(["completed 0", "completed 1"])
       expect([result.exhausted, result.stopped?._tag]).toEqual([false, "DeadlineReached"])
     })
@@ -186,7 +189,9 @@ describe("parallelMap over an async iterable: ending early", () => {
 
   rule("waits for a return that never resolves no longer than the grace, and says so", () =>
     Effect.gen(function* () {
-      const [result, lines] = yield* logged(parallelMap(source(item, never), () => Effect.never, { concurrency: 1, timeout: 10, grace: 50 }))
+      const [result, lines] = yield* logged(
+        parallelMap(source(item, never), () => Effect.never, { concurrency: 1, timeout: 10, grace: 50 })
+      )
       expect(told(result)).toEqual(["timeout call Interrupt"])
       expect(lines).toEqual(["skein: parallelMap: its source did not stop within the grace"])
     })
@@ -197,7 +202,16 @@ describe("parallelMap over an async iterable: ending early", () => {
       let answer = (): void => {}
       const close = () => new Promise<unknown>((resolve) => void (answer = () => resolve(undefined)))
       const call = logged(parallelMap(source(item, close), () => Effect.never, { concurrency: 1, timeout: 10 }))
-      const [[, lines]] = yield* Effect.all([call, Effect.delay(Effect.sync(() => answer()), 30_000)], { concurrency: 2 })
+      const [[, lines]] = yield* Effect.all(
+        [
+          call,
+          Effect.delay(
+            Effect.sync(() => answer()),
+            30_000
+          )
+        ],
+        { concurrency: 2 }
+      )
       expect(lines).toEqual(["skein: parallelMap: has waited 10 s for its source, which was told to stop"])
     })
   )
@@ -221,7 +235,9 @@ describe("parallelMap over an async iterable: ending early", () => {
   rule("stops at the first failure with that failure, and closes the source first", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
-      const exit = yield* Effect.exit(parallelMap(numbers(events), (n) => (n === 2 ? failsAfter(5, "no") : Effect.never), { concurrency: 2, onFailure: "interrupt" }))
+      const exit = yield* Effect.exit(
+        parallelMap(numbers(events), (n) => (n === 2 ? failsAfter(5, "no") : Effect.never), { concurrency: 2, onFailure: "interrupt" })
+      )
       const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
       expect([reasons(cause), GatherResult.fromCause(cause)?.stopped?._tag, events.at(-1)]).toEqual(["Fail(no)", "SiblingFailed", "closed"])
     })
@@ -269,7 +285,13 @@ describe("parallelMap over an async iterable: failing", () => {
   rule("finds the partial result on the cause too", () =>
     Effect.gen(function* () {
       const cause = yield* Effect.catchCause(
-        Effect.as(parallelMap(source((n) => (n === 0 ? item(1) : Promise.reject("torn"))), (n) => after(1, n)), Cause.empty),
+        Effect.as(
+          parallelMap(
+            source((n) => (n === 0 ? item(1) : Promise.reject("torn"))),
+            (n) => after(1, n)
+          ),
+          Cause.empty
+        ),
         Effect.succeed
       )
       expect(GatherResult.fromCause(cause)?.completed).toBe(1)
@@ -310,7 +332,11 @@ describe("parallelMap over an async iterable: failing", () => {
         const call = parallelMap(source(item, close), () => Effect.never, { concurrency: 1 })
         const [left, lines] = yield* logged(Effect.timeoutOption(call, 10))
         expect(left._tag).toBe("None")
-        expect(lines).toEqual([expect.stringContaining("its source failed when the call was interrupted Fail(the source of items failed after 1 items: stuck lid)")])
+        expect(lines).toEqual([
+          expect.stringContaining(
+            "its source failed when the call was interrupted Fail(the source of items failed after 1 items: stuck lid)"
+          )
+        ])
       })
     )
   }
@@ -337,7 +363,9 @@ describe("nameOf", () => {
   rule("names tasks in outcomes and reasons", () =>
     Effect.gen(function* () {
       const task = (n: number) => (n === 2 ? failsAfter(1, "no") : Effect.never)
-      const exit = yield* Effect.exit(parallelMap([1, 2, 3], task, { concurrency: 2, onFailure: "interrupt", nameOf: (n, index) => `${n}@${index}` }))
+      const exit = yield* Effect.exit(
+        parallelMap([1, 2, 3], task, { concurrency: 2, onFailure: "interrupt", nameOf: (n, index) => `${n}@${index}` })
+      )
       const result = GatherResult.fromCause(Exit.isFailure(exit) ? exit.cause : Cause.empty)!
       expect(result.list.map(({ name }) => name)).toEqual(["1@0", "2@1", "3@2"])
       expect(told(result)).toEqual([
@@ -374,7 +402,11 @@ describe("GatherResult.stopped", () => {
 
   rule("says who stopped the call", () =>
     Effect.gen(function* () {
-      const stopped = (options: object) => Effect.map(parallelMap([1, 2], () => Effect.never, options), (result) => result.stopped?._tag)
+      const stopped = (options: object) =>
+        Effect.map(
+          parallelMap([1, 2], () => Effect.never, options),
+          (result) => result.stopped?._tag
+        )
       expect([yield* stopped({ timeout: 5 }), yield* stopped({ stop: Effect.sleep(5) }), yield* Deadline.within(stopped({}), 5)]).toEqual([
         "CallTimeout",
         "Stopped",

@@ -48,9 +48,21 @@ class State {
   stream(last = 1_000, chunk = 2): Stream.Stream<number> {
     const resource = Effect.acquireRelease(
       Effect.sync(() => this.opened++),
-      () => Effect.andThen(Effect.sleep(1), Effect.sync(() => this.closed++))
+      () =>
+        Effect.andThen(
+          Effect.sleep(1),
+          Effect.sync(() => this.closed++)
+        )
     )
-    return Stream.unwrap(Effect.as(resource, Stream.range(1, last).pipe(Stream.rechunk(chunk), Stream.tap(() => Effect.yieldNow))))
+    return Stream.unwrap(
+      Effect.as(
+        resource,
+        Stream.range(1, last).pipe(
+          Stream.rechunk(chunk),
+          Stream.tap(() => Effect.yieldNow)
+        )
+      )
+    )
   }
 }
 
@@ -78,7 +90,12 @@ const programs: Record<string, (state: State) => Effect.Effect<unknown, unknown>
     state.bound = 2
     let tries = 0
     const task = (n: number) => Effect.flatMap(state.work(n), () => (++tries % 2 === 1 ? Effect.fail("flaky") : Effect.void))
-    return parallelMap(state.stream(), task, { concurrency: 2, stop: after(5, 0), retry: { times: 1, schedule: Schedule.spaced(1) }, onOutcome: state.count })
+    return parallelMap(state.stream(), task, {
+      concurrency: 2,
+      stop: after(5, 0),
+      retry: { times: 1, schedule: Schedule.spaced(1) },
+      onOutcome: state.count
+    })
   },
   "a stream of outcomes over an async generator": (state) => {
     state.bound = 2
@@ -90,8 +107,13 @@ const programs: Record<string, (state: State) => Effect.Effect<unknown, unknown>
   },
   "a stream that stops at the first failure": (state) => {
     state.bound = 3
-    const task = (n: number) => (n === 3 ? state.meter.count(failsAfter(2, "no")) : n === 2 ? state.meter.count(tidiesUp(2, () => {})) : state.work(n))
-    return Effect.exit(slowly(parallelStream(state.async(6), task, { concurrency: 3, buffer: 0, timeout: 50, onFailure: "interrupt", onOutcome: state.count })))
+    const task = (n: number) =>
+      n === 3 ? state.meter.count(failsAfter(2, "no")) : n === 2 ? state.meter.count(tidiesUp(2, () => {})) : state.work(n)
+    return Effect.exit(
+      slowly(
+        parallelStream(state.async(6), task, { concurrency: 3, buffer: 0, timeout: 50, onFailure: "interrupt", onOutcome: state.count })
+      )
+    )
   },
   "a stream under a limiter that its reader holds": (state) => {
     state.bound = 1
@@ -101,7 +123,12 @@ const programs: Record<string, (state: State) => Effect.Effect<unknown, unknown>
     })
   },
   "a stream of a stream": (state) =>
-    slowly(parallelStream(parallelStream(state.async(4), state.work, { concurrency: 2 }), (outcome) => state.meter.count(stubborn(1, outcome)), { concurrency: 2, onOutcome: state.count }))
+    slowly(
+      parallelStream(parallelStream(state.async(4), state.work, { concurrency: 2 }), (outcome) => state.meter.count(stubborn(1, outcome)), {
+        concurrency: 2,
+        onOutcome: state.count
+      })
+    )
 }
 
 // Law 18. What the sweep itself checks: no fiber, no timer and no deadlock is left.
@@ -145,7 +172,8 @@ describe("under many schedules", () => {
         await Simulator.check(() => logged(program((state = new State()))), {
           seeds: soak ? 5_000 : 200,
           label: () => "any",
-          after: () => expect([state.meter.running, state.meter.peak <= state.bound, state.opened - state.closed]).toEqual([0, true, 0]) as void
+          after: () =>
+            expect([state.meter.running, state.meter.peak <= state.bound, state.opened - state.closed]).toEqual([0, true, 0]) as void
         })
       },
       patience
@@ -181,14 +209,16 @@ describe("under many schedules", () => {
             }
             const items = kind === "generator" ? generator() : Stream.fromIterable(generator()).pipe(Stream.rechunk(1))
             const indices: Array<number> = []
-            const program = Stream.runForEachArray(parallelStream(items, (ms) => meter.count(after(ms, ms)), options), (chunk) =>
-              Effect.andThen(
-                Effect.sleep(pause),
-                Effect.sync(() => {
-                  consumed += chunk.length
-                  indices.push(...chunk.map(({ index }) => index))
-                })
-              )
+            const program = Stream.runForEachArray(
+              parallelStream(items, (ms) => meter.count(after(ms, ms)), options),
+              (chunk) =>
+                Effect.andThen(
+                  Effect.sleep(pause),
+                  Effect.sync(() => {
+                    consumed += chunk.length
+                    indices.push(...chunk.map(({ index }) => index))
+                  })
+                )
             )
             const run = Simulator.runSync(program, { seed: ++seed })
             if (run.verdict !== "passed") throw new Error(run.report)

@@ -1,4 +1,4 @@
-import { Deadline, GatherResult, type Outcome } from "@skein/core"
+import { Deadline, GatherResult, Limiter, type Outcome } from "@skein/core"
 import { SourceFailed } from "@skein/parallel"
 import { parallelStream } from "@skein/parallel/parallelStream"
 import * as Cause from "effect/Cause"
@@ -42,15 +42,20 @@ describe("parallelStream: order", () => {
   rule("gives them in input order where that is asked for", () =>
     Effect.gen(function* () {
       const task = (ms: number) => (ms === 10 ? failsAfter(ms, "no") : after(ms, ms))
-      expect(yield* words(parallelStream([30, 10, 20], task, { order: "input" }))).toEqual(["completed 30", "failed Fail(no)", "completed 20"])
+      expect(yield* words(parallelStream([30, 10, 20], task, { order: "input" }))).toEqual([
+        "completed 30",
+        "failed Fail(no)",
+        "completed 20"
+      ])
     })
   )
 
   rule("gives each outcome as soon as it is there, and in a chunk what is there", () =>
     Effect.gen(function* () {
       const chunks: Array<ReadonlyArray<number>> = []
-      yield* Stream.runForEachArray(parallelStream([5, 5, 9, 5], (ms) => after(ms, ms)), (chunk) =>
-        Effect.sync(() => chunks.push(chunk.map(({ index }) => index)))
+      yield* Stream.runForEachArray(
+        parallelStream([5, 5, 9, 5], (ms) => after(ms, ms)),
+        (chunk) => Effect.sync(() => chunks.push(chunk.map(({ index }) => index)))
       )
       expect(chunks.length).toBeGreaterThan(1)
       expect(chunks.flat().at(-1)).toBe(2)
@@ -80,7 +85,7 @@ describe("parallelStream: backpressure", () => {
           let most = 0
           const meter = new Meter()
           const items = function* () {
-            for (; pulled < 40; ) {
+            for (; pulled < 40;) {
               most = Math.max(most, ++pulled - consumed)
               yield pulled
             }
@@ -127,11 +132,17 @@ describe("parallelStream: backpressure", () => {
     Effect.gen(function* () {
       let pulled = 0
       const items = function* () {
-        for (; pulled < 10; ) yield pulled++
+        for (; pulled < 10;) yield pulled++
       }
       const flaky = () => Effect.fail("no")
       const outcomes = parallelStream(items(), flaky, { concurrency: 1, buffer: 2, retry: { times: 1, schedule: Schedule.spaced(100) } })
-      yield* Effect.raceFirst(Stream.runDrain(outcomes), Effect.delay(Effect.sync(() => expect(pulled).toBe(3)), 50))
+      yield* Effect.raceFirst(
+        Stream.runDrain(outcomes),
+        Effect.delay(
+          Effect.sync(() => expect(pulled).toBe(3)),
+          50
+        )
+      )
     })
   )
 
@@ -141,7 +152,10 @@ describe("parallelStream: backpressure", () => {
     }
     let sum = 0
     await Effect.runPromise(
-      Stream.runForEach(parallelStream(items(), (n) => Effect.succeed(n)), (outcome) => Effect.sync(() => void (sum += outcome.index)))
+      Stream.runForEach(
+        parallelStream(items(), (n) => Effect.succeed(n)),
+        (outcome) => Effect.sync(() => void (sum += outcome.index))
+      )
     )
     expect(sum).toBe((200_000 * 199_999) / 2)
   })
@@ -151,9 +165,13 @@ describe("parallelStream: ending early", () => {
   rule("interrupts the rest and waits for its cleanup when the reader has enough", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
-      const outcomes = parallelStream(numbers(events), (n) => (n === 2 ? after(5, n) : tidiesUp(20, () => events.push(`cleaned up ${n}`))), {
-        concurrency: 2
-      })
+      const outcomes = parallelStream(
+        numbers(events),
+        (n) => (n === 2 ? after(5, n) : tidiesUp(20, () => events.push(`cleaned up ${n}`))),
+        {
+          concurrency: 2
+        }
+      )
       expect(yield* words(Stream.take(outcomes, 1))).toEqual(["completed 2"])
       expect(events.slice(-2)).toEqual([expect.stringMatching("cleaned up"), "closed"])
       expect(events.filter((event) => event.startsWith("cleaned up")).length).toBeGreaterThan(0)
@@ -179,7 +197,12 @@ describe("parallelStream: ending early", () => {
   rule("starts nothing before it is read", () =>
     Effect.gen(function* () {
       const events: Array<string> = []
-      yield* Stream.runDrain(Stream.take(parallelStream(numbers(events), () => Effect.void), 0))
+      yield* Stream.runDrain(
+        Stream.take(
+          parallelStream(numbers(events), () => Effect.void),
+          0
+        )
+      )
       expect(events).toEqual([])
     })
   )
@@ -266,6 +289,21 @@ describe("parallelStream: failing", () => {
     })
   )
 
+  rule("gives nothing of what never started when it fails", () =>
+    Effect.gen(function* () {
+      const [given] = yield* split(parallelStream([1, 2, 3], () => Effect.fail("no"), { concurrency: 1, onFailure: "interrupt" }))
+      expect(given).toEqual(["failed Fail(no)"])
+    })
+  )
+
+  rule("fails with the source, not with the task that failed after it", () =>
+    Effect.gen(function* () {
+      const items = Stream.concat(Stream.make(1), Stream.fail("torn"))
+      const [given, cause] = yield* split(parallelStream(items, () => failsAfter(10, "no"), { onFailure: "interrupt" }))
+      expect([given, (Cause.squash(cause) as SourceFailed<never, never>).cause]).toEqual([["failed Fail(no)"], "torn"])
+    })
+  )
+
   rule("dies of a generator that throws", () =>
     Effect.gen(function* () {
       const items = function* () {
@@ -297,7 +335,12 @@ describe("parallelStream: failing", () => {
           }
         })
       }
-      const [, cause] = yield* split(Stream.take(parallelStream(items, (n) => Effect.succeed(n)), 1))
+      const [, cause] = yield* split(
+        Stream.take(
+          parallelStream(items, (n) => Effect.succeed(n)),
+          1
+        )
+      )
       expect(reasons(cause)).toMatch("lid")
     })
   )
@@ -310,8 +353,26 @@ describe("parallelStream: failing", () => {
           return: () => Promise.reject(new Error("lid"))
         })
       }
-      const [, lines] = yield* logged(Stream.runDrain(Stream.take(parallelStream(items, (n) => after(1, n), { concurrency: 1, buffer: 0 }), 1)))
+      const [, lines] = yield* logged(
+        Stream.runDrain(
+          Stream.take(
+            parallelStream(items, (n) => after(1, n), { concurrency: 1, buffer: 0 }),
+            1
+          )
+        )
+      )
       expect(lines.filter((line) => line.includes("lid")).length).toBeLessThanOrEqual(1)
+    })
+  )
+})
+
+describe("parallelStream: nesting", () => {
+  // Law 14
+  rule("lends its tasks the permit that its reader holds while he waits", () =>
+    Effect.gen(function* () {
+      const limiter = yield* Limiter.make({ permits: 1 })
+      const reader = words(parallelStream([1, 2, 3], (n) => after(n, n), { limiter, order: "input" }))
+      expect(yield* limiter.withPermit(reader)).toEqual(["completed 1", "completed 2", "completed 3"])
     })
   )
 })
@@ -320,7 +381,8 @@ describe("parallelStream: options", () => {
   const call = (options: object) => () => parallelStream([1], () => Effect.void, options)
   it("refuses wrong ones at once", () => {
     expect(call({ order: "sorted" })).toThrow(new RangeError(`parallelStream: order must be "completion" | "input", got "sorted"`))
-    for (const buffer of [-1, 2.5, NaN, Infinity, "2"]) expect(call({ buffer })).toThrow(/^parallelStream: buffer must be a whole number of at least 0, got /)
+    for (const buffer of [-1, 2.5, NaN, Infinity, "2"])
+      expect(call({ buffer })).toThrow(/^parallelStream: buffer must be a whole number of at least 0, got /)
     expect(call({ onTimeout: "fail" })).toThrow(/^parallelStream: onTimeout must be left out/)
     expect(call({ concurency: 1 })).toThrow(/^parallelStream: unknown option "concurency"/)
     expect(call({ nameOf: "x" })).toThrow(/^parallelStream: nameOf must be a function/)

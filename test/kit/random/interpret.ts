@@ -35,15 +35,14 @@ class Interpreter {
   }
 
   frame(frame: Frame, env: Env): Work {
-    const self = this
-    return Effect.gen(function*() {
+    return Effect.gen({ self: this }, function*() {
       let here = env
       for (const op of frame) {
-        self.touch(env.owner)
-        here = yield* self.op(op, here)
+        this.touch(env.owner)
+        here = yield* this.op(op, here)
       }
-      self.touch(env.owner)
-      return self.world.fresh("v")
+      this.touch(env.owner)
+      return this.world.fresh("v")
     })
   }
 
@@ -270,7 +269,7 @@ class Interpreter {
   }
 
   private group(options: CallOptions, body: Frame, env: Env): Work {
-    const run = this.call("group", options, env, (call) => 
+    const run = this.call<string | Deadline.DeadlineExceeded>("group", options, env, (call) => 
       TaskGroup.run(this.optionsOf(call), (face: TaskGroup.TaskGroup<string>) => {
         call.face = face
         return Effect.onExit(this.frame(body, { ...env, groups: [...env.groups, call] }), (exit) =>

@@ -16,7 +16,7 @@ export type AnyResult = GatherResult.GatherResult<unknown, unknown>
 export interface CallRecord {
   readonly id: number
   readonly kind: "group" | "scoped" | "gather"
-  readonly options: CallOptions & Partial<GatherOptions>
+  readonly options: CallOptions & Partial<Omit<GatherOptions, keyof CallOptions>>
   readonly bound: number
   /** The task that the call is part of. */
   readonly owner: TaskRecord | undefined

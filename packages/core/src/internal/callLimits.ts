@@ -27,7 +27,7 @@ export class CallLimits {
   ) {
     this.timers = timers
     this.startedAt = startedAt
-    const outer = this.outer = lineage.current(owner)
+    const outer = (this.outer = lineage.current(owner))
     const observer = outer?.observer
     if (settings.timeout < Infinity) {
       this.own = {

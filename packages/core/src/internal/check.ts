@@ -49,7 +49,13 @@ export const millis = (where: string, option: string, value: unknown): number =>
     if (typeof value === "string" && value.trimStart().startsWith("-")) throw mustBe(where, option, expectedDuration, value)
     if (typeof value === "bigint" && value < 0n) throw mustBe(where, option, expectedDuration, value)
     // An object without any unit would silently mean zero.
-    if (typeof value === "object" && value !== null && !Array.isArray(value) && !Duration.isDuration(value) && !units.some((unit) => unit in value)) {
+    if (
+      typeof value === "object" &&
+      value !== null &&
+      !Array.isArray(value) &&
+      !Duration.isDuration(value) &&
+      !units.some((unit) => unit in value)
+    ) {
       throw mustBe(where, option, expectedDuration, value)
     }
     ms = Duration.toMillis(Duration.fromInputUnsafe(value as Duration.Input))

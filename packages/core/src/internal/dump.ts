@@ -38,18 +38,25 @@ export const dumpOf = (pump: TaskPump<any, any>, queued: Iterable<Task<any, any>
     const { task } = runner
     if (task === undefined) continue
     const node = task.node ?? runner.node
-    const state = task.abandoned ? "abandoned" : task.cut === undefined ? task.started < 0 ? "queued" : "running" : "stopping"
+    const state = task.abandoned ? "abandoned" : task.cut === undefined ? (task.started < 0 ? "queued" : "running") : "stopping"
     tasks.push({
       index: task.index,
       name: task.name,
       state,
       ranFor: task.started < 0 ? undefined : now - pump.instantOf(task.started),
-      waits: [...node.waits ?? []].map((describe) => describe().what),
-      calls: [...node.calls ?? []].map((call) => call.dump())
+      waits: [...(node.waits ?? [])].map((describe) => describe().what),
+      calls: [...(node.calls ?? [])].map((call) => call.dump())
     })
   }
   for (const task of pump.waitingToRetry()) {
-    tasks.push({ index: task.index, name: task.name, state: "backing off", ranFor: now - pump.instantOf(task.started), waits: [], calls: [] })
+    tasks.push({
+      index: task.index,
+      name: task.name,
+      state: "backing off",
+      ranFor: now - pump.instantOf(task.started),
+      waits: [],
+      calls: []
+    })
   }
   let listed = 0
   let more = 0

@@ -46,11 +46,11 @@ const hideAtTheEnd = (fiber: RuntimeFiber, base: number, bottom: unknown): void 
   let over = false
   // Interrupted once more after that, by a stranger: then it is interrupted like any other fiber.
   let again = false
-  const ended = (): boolean => onlyFinalizersLeft(fiber._stack!, base) || bottom !== undefined && fiber._stack![0] !== bottom
+  const ended = (): boolean => onlyFinalizersLeft(fiber._stack!, base) || (bottom !== undefined && fiber._stack![0] !== bottom)
   Object.defineProperty(fiber, "_interruptedCause", {
     configurable: true,
     enumerable: true,
-    get: () => (over ||= ended()) && !again ? undefined : pending,
+    get: () => ((over ||= ended()) && !again ? undefined : pending),
     set: (cause: Cause.Cause<never> | undefined) => {
       again = over
       pending = cause

@@ -20,7 +20,7 @@ import type { Dump } from "./dump.ts"
 import * as fiberState from "./fiberState.ts"
 import { Fifo } from "./fifo.ts"
 import { bodyFailures, failuresOf } from "./groupCauses.ts"
-import { copyOf, GroupTask } from "./groupTask.ts"
+import { ask, copyOf, GroupTask } from "./groupTask.ts"
 import { GroupOutcomes } from "./groupOutcomes.ts"
 import { suspendIn } from "./groupWait.ts"
 import * as lineage from "./lineage.ts"
@@ -35,9 +35,6 @@ export interface GroupSettings {
   readonly onOutcome: ((outcome: Outcome.Outcome<unknown, unknown>) => void) | undefined
   readonly onProgress: ((progress: Progress) => void) | undefined
 }
-
-const levels = { high: 0, normal: 1, low: 2 } as const
-const spawnOptions: ReadonlySet<string> = new Set(["name", "timeout", "priority"])
 
 type AnyTask = GroupTask<any, any>
 
@@ -254,17 +251,7 @@ export class GroupPump<E> extends TaskPump.TaskPump<any, E> {
     effect: Effect.Effect<A, E1, R>,
     options?: TaskGroup.SpawnOptions
   ): Effect.Effect<TaskGroup.Handle<A, E1>, never, R> {
-    const task = new GroupTask<A, E1>(this)
-    let level: number = levels.normal
-    if (options !== undefined) {
-      const where = "TaskGroup.spawn"
-      check.options(where, options, spawnOptions)
-      if (options.name !== undefined && typeof options.name !== "string") throw check.mustBe(where, "name", "a string", options.name)
-      task.name = options.name
-      if (options.timeout !== undefined) task.timeout = Math.min(check.millis(where, "timeout", options.timeout), this.settings.taskTimeout)
-      if (options.priority !== undefined) level = levels[check.word(where, "priority", options.priority, ["high", "normal", "low"])]
-    }
-    if (!Effect.isEffect(effect)) throw new TypeError(check.mustBe("TaskGroup.spawn", "effect", "an Effect", effect).message)
+    const { level, task } = ask(new GroupTask<A, E1>(this), effect, options)
     return Effect.withFiber((fiber) => this.accept(fiber, task, effect, level))
   }
 

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Outcome from "../Outcome.ts"
 import type * as TaskGroup from "../TaskGroup.ts"
 import * as TaskPump from "../TaskPump.ts"
+import * as check from "./check.ts"
 import type { GroupPump } from "./groupPump.ts"
 import type * as lineage from "./lineage.ts"
 import type { Entry } from "./timers.ts"
@@ -129,4 +130,28 @@ export const copyOf = <A, E>(task: GroupTask<A, E>): GroupTask<A, E> => {
   copy.name = task.name
   copy.timeout = task.timeout
   return copy
+}
+
+const levels = { high: 0, normal: 1, low: 2 } as const
+const spawnOptions: ReadonlySet<string> = new Set(["name", "timeout", "priority"])
+
+/** Reads what is asked of a new task; what is wrong throws. */
+export const ask = <A, E>(
+  task: GroupTask<A, E>,
+  effect: Effect.Effect<A, E, unknown>,
+  options: TaskGroup.SpawnOptions | undefined
+): { readonly task: GroupTask<A, E>; readonly level: number } => {
+  const where = "TaskGroup.spawn"
+  let level: number = levels.normal
+  if (options !== undefined) {
+    check.options(where, options, spawnOptions)
+    if (options.name !== undefined && typeof options.name !== "string") throw check.mustBe(where, "name", "a string", options.name)
+    task.name = options.name
+    if (options.timeout !== undefined) {
+      task.timeout = Math.min(check.millis(where, "timeout", options.timeout), task.group.settings.taskTimeout)
+    }
+    if (options.priority !== undefined) level = levels[check.word(where, "priority", options.priority, ["high", "normal", "low"])]
+  }
+  if (!Effect.isEffect(effect)) throw new TypeError(check.mustBe(where, "effect", "an Effect", effect).message)
+  return { task, level }
 }

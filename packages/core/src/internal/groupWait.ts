@@ -66,7 +66,7 @@ export const suspendIn = <X>(
  * This wait is a wait like any other and is seen in dumps: with one place, whoever borrowed it may need long.
  */
 const takeBack = (group: GroupPump<any>, fiber: Fiber.Fiber<unknown, unknown>, self: GroupTask<any, any>, then: () => void): void => {
-  if (--self.lent > 0 || self.cut !== undefined) return then()
+  if (--self.lent > 0 || self.cut !== undefined || self.runner?.hasPlace === true) return then()
   let over = false
   const endNote = lineage.noteWait(fiber, self, () => ({
     what: `its place in group ${group.name ?? "without a name"} back`,
@@ -78,6 +78,8 @@ const takeBack = (group: GroupPump<any>, fiber: Fiber.Fiber<unknown, unknown>, s
     endNote()
     self.places?.delete(giveUp)
     then()
+    // The place is the task's: its other fibers that stand in line for it have it back too.
+    if (self.places !== undefined) for (const other of [...self.places]) other()
   }
   const giveUp = (): void => {
     withdraw()

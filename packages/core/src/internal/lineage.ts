@@ -163,7 +163,7 @@ export const reasonOf = (node: Node | undefined): Reason | undefined => {
  * Outer calls register before inner ones, and a deadline tells its listeners in that order: an outer call has marked its tasks
  * before an inner call of one of them can answer and let that task run on.
  */
-export const registerAnswerer = (node: Node | undefined, answerer: Answerer): () => void => {
+export const registerAnswerer = (node: Node | undefined, answerer: Answerer): (() => void) => {
   if (node === undefined) return noop
   for (let n: Node | undefined = node; n !== undefined; n = n.parent) {
     if (n.kind !== "deadline" && n.kind !== "task") continue
@@ -197,7 +197,7 @@ export const announce = (node: LimitNode): void => {
  * Notes for dumps and for the simulator that `fiber` is suspended; the function it gives ends the note. The wait is described only when somebody looks: where there is neither a task
  * to note it at nor a simulator, a wait costs nothing.
  */
-export const noteWait = (fiber: AnyFiber, node: Node | undefined, describe: () => Wait): () => void => {
+export const noteWait = (fiber: AnyFiber, node: Node | undefined, describe: () => Wait): (() => void) => {
   if (node === undefined) return noop
   const task = taskOf(node)
   const { observer } = node
@@ -212,7 +212,7 @@ export const noteWait = (fiber: AnyFiber, node: Node | undefined, describe: () =
 }
 
 /** Lists `call` under the task that makes it, until the function it gives is called. */
-export const listCall = (call: CallNode): () => void => {
+export const listCall = (call: CallNode): (() => void) => {
   const task = taskOf(call.parent)
   if (task === undefined) return noop
   ;(task.calls ??= new Set()).add(call)
@@ -225,7 +225,7 @@ export const listCall = (call: CallNode): () => void => {
  * Marks that `fiber` waits in one of our primitives for work that may need what `fiber` itself holds: its permits become
  * lendable. The function it gives ends the mark.
  */
-export const enterWait = (fiber: AnyFiber, node: Node | undefined, describe: () => Wait): () => void => {
+export const enterWait = (fiber: AnyFiber, node: Node | undefined, describe: () => Wait): (() => void) => {
   const endNote = noteWait(fiber, node, describe)
   let lendable: Array<PermitNode> | undefined
   for (let n: Node | undefined = node; n !== undefined && n.kind !== "task"; n = n.parent) {
@@ -242,7 +242,7 @@ export const enterWait = (fiber: AnyFiber, node: Node | undefined, describe: () 
   }
 }
 
-const once = (f: () => void): () => void => {
+const once = (f: () => void): (() => void) => {
   let done = false
   return () => {
     if (done) return

@@ -72,12 +72,14 @@ export const decide = (
       if (policy.while !== undefined && !policy.while(input)) return Effect.succeed(undefined)
       if (policy.schedule === undefined) return Effect.succeed(0)
       return Effect.flatMap(
-        driver.step === undefined ? Effect.map(Schedule.toStep(policy.schedule), (step) => driver.step = step as Step) : Effect.succeed(driver.step),
+        driver.step === undefined
+          ? Effect.map(Schedule.toStep(policy.schedule), (step) => (driver.step = step as Step))
+          : Effect.succeed(driver.step),
         (step) => Effect.map(step(wallClock(), input), ([_, delay]) => Duration.toMillis(delay))
       )
     }),
     {
-      onSuccess: (delay): Decision => delay === undefined ? { cause } : { delay },
+      onSuccess: (delay): Decision => (delay === undefined ? { cause } : { delay }),
       onFailure: (problem): Decision => ({ cause: Pull.isDoneCause(problem) ? cause : Cause.combine(cause, problem) })
     }
   )

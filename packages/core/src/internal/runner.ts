@@ -50,7 +50,7 @@ export class Runner<A, E> {
 
   /** The node of tasks that bring none. */
   get node(): lineage.TaskNode {
-    return this.ownNode ??= makeNode(this.pump.node, this.pump.node, (at) => this.moveLimit(at))
+    return (this.ownNode ??= makeNode(this.pump.node, this.pump.node, (at) => this.moveLimit(at)))
   }
 
   while(): boolean {
@@ -173,11 +173,13 @@ export class Runner<A, E> {
 
   private onLimit(): void {
     const { pump, task } = this
-    if (task === undefined || task.cut !== undefined || this.limitAt < 0) return
+    if (task === undefined || this.limitAt < 0) return
     if (this.limitAt > pump.now() + slack) {
       pump.timers.move(this.limitEntry!, this.limitAt)
       return
     }
+    // Asked to stop already, for another reason, and still at it: what it has started is under this limit all the same.
+    if (task.cut !== undefined) return lineage.announce(task.node ?? this.node)
     const { attemptTimeout, queueTimeout } = pump.settings
     if (task.started < 0) {
       this.cut({ limit: "queue", after: queueTimeout, reason: { _tag: "QueueTimeout", after: Duration.millis(queueTimeout) } }, false)
@@ -217,7 +219,7 @@ export class Runner<A, E> {
     if (this.task !== task) return
     const { grace } = pump.settings
     const abandon = (): void => pump.abandon(task)
-    if (grace <= slowCleanup || grace < Infinity && pump.stopped !== undefined) this.stopAt(pump.now() + grace, abandon)
+    if (grace <= slowCleanup || (grace < Infinity && pump.stopped !== undefined)) this.stopAt(pump.now() + grace, abandon)
     else if (pump.stopped === undefined) {
       this.stopAt(pump.now() + slowCleanup, () => {
         pump.warnSlow([this])
@@ -233,7 +235,7 @@ export class Runner<A, E> {
 
   private stopAt(at: number, then: () => void): void {
     this.clearStop()
-    this.pump.timers.move(this.stopEntry = this.pump.timers.add(Infinity, then), at)
+    this.pump.timers.move((this.stopEntry = this.pump.timers.add(Infinity, then)), at)
   }
 
   private clearStop(): void {
@@ -263,11 +265,7 @@ export class Runner<A, E> {
 }
 
 /** @internal */
-const makeNode = (
-  call: lineage.CallNode,
-  parent: lineage.Node,
-  move: ((at: number) => void) | undefined
-): lineage.TaskNode => ({
+const makeNode = (call: lineage.CallNode, parent: lineage.Node, move: ((at: number) => void) | undefined): lineage.TaskNode => ({
   kind: "task",
   parent,
   call,

@@ -17,7 +17,7 @@ export const recorder = (prefix: string, context: Context.Context<never>): Recor
   return (outcome) => {
     const { status } = outcome
     let counter = counters.get(status)
-    if (counter === undefined) counters.set(status, counter = Metric.counter(`${prefix}_tasks`, { attributes: { status } }))
+    if (counter === undefined) counters.set(status, (counter = Metric.counter(`${prefix}_tasks`, { attributes: { status } })))
     counter.updateUnsafe(1, context)
     time(queued, outcome.queuedFor)
     time(ran, outcome.ranFor)

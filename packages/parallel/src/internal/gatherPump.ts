@@ -44,7 +44,6 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   private endStop: (() => Fiber.Fiber<unknown, unknown> | undefined) | undefined
   private endPatience: (() => void) | undefined
   private sourceIsWatched = false
-  private inFill = false
   private closed = false
 
   constructor(owner: Fiber.Fiber<any, any>, plan: Plan, work: Work<T, A, E>) {
@@ -122,15 +121,9 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     return super.busy() || (this.stopped === undefined ? !this.source.over : this.source.ending)
   }
 
-  /**
-   * Runs what is there, then asks for what is not, if there is a place for it. Only the outermost of nested calls asks: a source and tasks that both answer at once would else call each other
-   * here for ever, past the scheduler, where now it is the puller's loop that goes round.
-   */
+  /** Runs what is there, then asks for what is not, if there is a place for it. A source that answers at once comes back to here, but no deeper: its puller goes round in its own loop, and lets others have a turn. */
   override fill(): void {
-    if (this.inFill) return super.fill()
-    this.inFill = true
     super.fill()
-    this.inFill = false
     if (this.closed) return
     const { source } = this
     if (this.stopped !== undefined) this.stopSource()
@@ -245,10 +238,9 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     this.closed = true
     this.endPatience?.()
     const { source } = this
-    const cut = this.endedBy = this.stopped ?? (source.problem === undefined ? undefined : { reason: { _tag: "SourceFailed" } })
-    const exit = source.problem !== undefined
-      ? Exit.fail(source.problem.cause)
-      : cut === undefined ? Exit.void : Exit.interrupt(this.owner.id)
+    const cut = (this.endedBy = this.stopped ?? (source.problem === undefined ? undefined : { reason: { _tag: "SourceFailed" } }))
+    const exit =
+      source.problem !== undefined ? Exit.fail(source.problem.cause) : cut === undefined ? Exit.void : Exit.interrupt(this.owner.id)
     // Tasks may use what the source holds open, so it is told last.
     const closing = source.close(exit as Exit.Exit<void>)
     if (closing === undefined) return this.wrapUp()
@@ -280,7 +272,11 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     const { grace } = this.settings
     let left = grace
     const entry = timers.add(Infinity, () => {
-      this.warn(left <= slowSource ? "its source did not stop within the grace" : `has waited ${slowSource / 1000} s for its source, which was told to stop`)
+      this.warn(
+        left <= slowSource
+          ? "its source did not stop within the grace"
+          : `has waited ${slowSource / 1000} s for its source, which was told to stop`
+      )
       if (left <= slowSource) return giveUp()
       left -= slowSource
       if (left < Infinity) wait(left)

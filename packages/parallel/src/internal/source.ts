@@ -47,11 +47,14 @@ const isFunction = (value: unknown): boolean => typeof value === "function"
  *
  * A Stream is known by its type id and read by `channel.transform`, which is what `Channel.toTransform` gives; `asyncSource.stream.test.ts` fails if a new version of Effect renames them.
  */
-export const isStream = (value: unknown): value is Stream.Stream<unknown, unknown, unknown> =>
+const isStream = (value: unknown): value is Stream.Stream<unknown, unknown, unknown> =>
   typeof value === "object" && value !== null && "~effect/Stream" in value
 
 export const isInput = (value: unknown): value is Input<unknown> =>
-  value !== null && value !== undefined && (isFunction((value as Iterable<unknown>)[Symbol.iterator]) || isStream(value) ||
+  value !== null &&
+  value !== undefined &&
+  (isFunction((value as Iterable<unknown>)[Symbol.iterator]) ||
+    isStream(value) ||
     isFunction((value as AsyncIterable<unknown>)[Symbol.asyncIterator]))
 
 /** What is both, iterable and async iterable, is read as an iterable: its type says then that the call cannot fail. */
@@ -213,7 +216,12 @@ abstract class PulledSource<T> extends Source<T> {
 
   private start(): void {
     this.opened = this.alive = true
-    const puller = this.puller = this.caller.fork(Effect.flatMap(Effect.suspend(() => this.begin()), (pull) => this.loop(pull)))
+    const puller = (this.puller = this.caller.fork(
+      Effect.flatMap(
+        Effect.suspend(() => this.begin()),
+        (pull) => this.loop(pull)
+      )
+    ))
     // The call may have ended while the puller took its first steps, in which it was not known yet.
     if (this.stopping) puller.interruptUnsafe(this.stoppedBy)
     puller.addObserver((exit) => this.ended(exit))
@@ -222,7 +230,7 @@ abstract class PulledSource<T> extends Source<T> {
   /** A pull that answers at once goes round in this loop: `want` only leaves a note for it. */
   private loop(pull: Pull<T>): Effect.Effect<void, unknown> {
     const later = Effect.andThen(Effect.yieldNow, pull)
-    const next = Effect.suspend(() => ++this.pulls % turn === 0 ? later : pull)
+    const next = Effect.suspend(() => (++this.pulls % turn === 0 ? later : pull))
     const whenWanted = Effect.flatMap(
       Effect.callback<void>((resume) => {
         // It may have been wanted since the loop looked.
@@ -233,7 +241,7 @@ abstract class PulledSource<T> extends Source<T> {
     )
     return Effect.whileLoop<ReadonlyArray<T> | undefined, unknown, never>({
       while: () => !this.done && !this.stopping,
-      body: () => this.wanted ? next : whenWanted,
+      body: () => (this.wanted ? next : whenWanted),
       step: (chunk) => {
         if (chunk === undefined) this.done = true
         else if (chunk.length > 0) {
@@ -304,14 +312,15 @@ class AsyncIterableSource<T> extends PulledSource<T> {
       if (this.stopping) this.caller.note("its source failed after it was told to stop", Cause.fail(cause))
       else resume(Effect.fail(cause))
     }
+    const answered = (next: IteratorResult<T>): void => {
+      this.unanswered = false
+      if (typeof next !== "object" || next === null) failed(new TypeError(`an async iterator gave ${String(next)} where it should give an object`))
+      else resume(Effect.succeed(next.done === true ? undefined : [next.value]))
+    }
     try {
       this.unanswered = true
       // As in `for await`, an answer that is no promise is taken as it is.
-      Promise.resolve(this.iterator!.next()).then((next) => {
-        this.unanswered = false
-        if (typeof next !== "object" || next === null) failed(new TypeError(`an async iterator gave ${String(next)} where it should give an object`))
-        else resume(Effect.succeed(next.done === true ? undefined : [next.value]))
-      }).catch(failed)
+      void Promise.resolve(this.iterator!.next()).then(answered, failed)
     } catch (cause) {
       failed(cause)
     }
@@ -336,20 +345,25 @@ class AsyncIterableSource<T> extends PulledSource<T> {
       closed.catch((cause: unknown) => this.caller.note("its source failed when it was told to stop", Cause.fail(cause)))
       return undefined
     }
-    return Effect.interruptible(Effect.callback<void>((resume) => {
-      closed.then(
-        () => resume(Effect.void),
-        (cause: unknown) => {
-          this.closeProblem ??= { cause, typed: true }
-          resume(Effect.void)
-        }
-      )
-    }))
+    return Effect.interruptible(
+      Effect.callback<void>((resume) => {
+        closed.then(
+          () => resume(Effect.void),
+          (cause: unknown) => {
+            this.closeProblem ??= { cause, typed: true }
+            resume(Effect.void)
+          }
+        )
+      })
+    )
   }
 }
 
 interface Transform<T> {
-  readonly transform?: (upstream: Effect.Effect<never, Cause.Done>, scope: Scope.Scope) => Effect.Effect<Effect.Effect<ReadonlyArray<T>, unknown>, unknown>
+  readonly transform?: (
+    upstream: Effect.Effect<never, Cause.Done>,
+    scope: Scope.Scope
+  ) => Effect.Effect<Effect.Effect<ReadonlyArray<T>, unknown>, unknown>
 }
 
 class StreamSource<T> extends PulledSource<T> {
@@ -363,7 +377,8 @@ class StreamSource<T> extends PulledSource<T> {
 
   protected begin(): Effect.Effect<Pull<T>, unknown> {
     const channel = this.stream.channel as unknown as Transform<T>
-    if (typeof channel.transform !== "function") throw new TypeError("skein does not know how to read a Stream of this version of Effect: please report it")
+    if (typeof channel.transform !== "function")
+      throw new TypeError("skein does not know how to read a Stream of this version of Effect: please report it")
     return channel.transform(Cause.done(), this.scope)
   }
 

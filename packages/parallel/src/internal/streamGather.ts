@@ -31,7 +31,7 @@ export const open = <T, A, E>(plan: Plan, work: Work<T, A, E>, flow: Flow, scope
   Effect.suspend(() => {
     let gather: StreamGather<T, A, E> | undefined
     const next = Effect.withFiber((fiber) => (gather ??= new StreamGather(fiber, plan, work, flow)).next(fiber))
-    const end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => gather === undefined ? Effect.void : gather.leave(exit)
+    const end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => (gather === undefined ? Effect.void : gather.leave(exit))
     return Effect.as(Scope.addFinalizerExit(scope, end), next)
   })
 
@@ -157,7 +157,8 @@ class StreamGather<T, A, E> extends Gather<T, A, E> {
 
   protected override finish(): void {
     const { endedBy, firstFailure } = this
-    const failure = firstFailure === undefined || this.source.problem !== undefined ? undefined : GatherResult.firstError(firstFailure.cause)
+    const failure =
+      firstFailure === undefined || this.source.problem !== undefined ? undefined : GatherResult.firstError(firstFailure.cause)
     const problem = this.problemFor(failure)
     const cause = problem === undefined ? failure : this.sourceFailure(problem, this.partial())
     if (cause === undefined && endedBy !== undefined) this.tail = this.pulled
@@ -165,7 +166,7 @@ class StreamGather<T, A, E> extends Gather<T, A, E> {
     this.wakeReader()
     const { gone } = this
     if (gone === undefined) return
-    if (problem === undefined || !problem.typed) return gone(problem === undefined ? Effect.void : this.end as Effect.Effect<never>)
+    if (problem === undefined || !problem.typed) return gone(problem === undefined ? Effect.void : (this.end as Effect.Effect<never>))
     // Nobody is there to take a typed failure. A defect joins the end of the stream.
     this.warn("its source failed when its reader had gone", cause!)
     gone(Effect.void)
