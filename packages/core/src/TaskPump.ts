@@ -183,14 +183,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       return
     }
     this.stopping = true
-    for (const [task, entry] of [...this.backingOff]) {
-      // To take a timer back a fiber takes a step, in which somebody may stop this call again: each task is given up by who takes it off the list.
-      if (!this.backingOff.delete(task)) continue
-      this.giveUp(task, cut)
-      this.timers.cancel(entry)
-    }
-    for (const task of this.ready.drain()) this.giveUp(task, cut)
-    this.onStop(cut)
+    this.stopWaiting(cut)
     if (this.runners.size > this.abandoned) {
       if (this.slowEntry === undefined) {
         this.slowEntry = this.timers.add(Infinity, () => this.warnSlow([...this.runners]))
@@ -207,6 +200,18 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
 
   /** @internal Called when a running task has been asked to stop. */
   onCut(_task: Task<A, E>): void {}
+
+  /** Gives up what waits for a place or for its next attempt. */
+  private stopWaiting(cut: Cut): void {
+    for (const [task, entry] of [...this.backingOff]) {
+      // To take a timer back a fiber takes a step, in which somebody may stop this call again: each task is given up by who takes it off the list.
+      if (!this.backingOff.delete(task)) continue
+      this.giveUp(task, cut)
+      this.timers.cancel(entry)
+    }
+    for (const task of this.ready.drain()) this.giveUp(task, cut)
+    this.onStop(cut)
+  }
 
   /** Settles what was queued and never started, when the pump stops. */
   protected onStop(_cut: Cut): void {}
@@ -368,8 +373,12 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   /** Tasks that never suspend keep timers from firing. Nothing starts after a deadline all the same; what runs is left to the timer, for at a tie it wins (law 9). */
   private overdue(runner: Runner<A, E>): boolean {
     if (lineage.deadlineOf(this.node) === Infinity) return false
-    this.stopped = this.limits.overAt(runner.ended < 0 ? this.now() : this.instantOf(runner.ended))
-    return this.stopped !== undefined
+    const cut = this.limits.overAt(runner.ended < 0 ? this.now() : this.instantOf(runner.ended))
+    if (cut === undefined) return false
+    this.stopped = cut
+    // The timer may never tell: a deadline whose work was interrupted before it says nothing any more, and what cannot be interrupted goes on.
+    this.stopWaiting(cut)
+    return true
   }
 
   /** @internal Takes the next task for a runner that has a place. */

@@ -374,3 +374,16 @@ describe("parallelMap: deadlines around it", () => {
     })
   )
 })
+
+describe("parallelMap: cleanup that fails while the caller is interrupted", () => {
+  rule("joins the interruption, once each", () =>
+    Effect.gen(function* () {
+      const child = yield* Effect.forkChild(parallelMap([1, 2], (n) => Effect.onInterrupt(Effect.never, () => Effect.die(`broken ${n}`))))
+      yield* Effect.sleep(5)
+      yield* Fiber.interrupt(child)
+      const exit = yield* Fiber.await(child)
+      const defects = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason).map((reason) => reason.defect) : []
+      expect(defects.sort()).toEqual(["broken 1", "broken 2"])
+    })
+  )
+})

@@ -90,8 +90,18 @@ class ListGather<T, A, E> extends Gather<T, A, E> {
       // Nobody is there to take a typed failure. A defect joins the interruption.
       this.warn("its source failed when the call was interrupted", cause)
     }
-    if (interrupted) return Effect.void
+    if (interrupted) return this.untold(result)
     return failure === undefined ? Effect.succeed(result) : Effect.failCause(failure)
+  }
+
+  /** As in plain Effect: what cleanup failed with joins the interruption, for nobody gets the outcomes. */
+  private untold(result: GatherResult.GatherResult<A, E, unknown>): Effect.Effect<void, E> {
+    const reasons = result.list.flatMap((outcome) =>
+      outcome._tag === "Cancelled" && outcome.reason === this.stopped?.reason
+        ? outcome.cause.reasons.filter((reason) => reason._tag !== "Interrupt")
+        : []
+    )
+    return reasons.length === 0 ? Effect.void : Effect.failCause(GatherResult.annotateCause(Cause.fromReasons(reasons), result))
   }
 
   private typedFailureOf(result: GatherResult.GatherResult<A, E, unknown>): Cause.Cause<unknown> | undefined {

@@ -314,7 +314,8 @@ class AsyncIterableSource<T> extends PulledSource<T> {
     }
     const answered = (next: IteratorResult<T>): void => {
       this.unanswered = false
-      if (typeof next !== "object" || next === null) failed(new TypeError(`an async iterator gave ${String(next)} where it should give an object`))
+      if (typeof next !== "object" || next === null)
+        failed(new TypeError(`an async iterator gave ${String(next)} where it should give an object`))
       else resume(Effect.succeed(next.done === true ? undefined : [next.value]))
     }
     try {
