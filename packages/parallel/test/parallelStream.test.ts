@@ -1,4 +1,5 @@
 import { Deadline, GatherResult, Limiter, type Outcome } from "@skein/core"
+import { Simulator } from "@skein/core/testing"
 import { SourceFailed } from "@skein/parallel"
 import { parallelStream } from "@skein/parallel/parallelStream"
 import * as Cause from "effect/Cause"
@@ -367,6 +368,12 @@ describe("parallelStream: failing", () => {
 })
 
 describe("parallelStream: nesting", () => {
+  it("says what its reader waits for when nothing can come any more", async () => {
+    const run = await Simulator.run(Stream.runDrain(parallelStream([1], () => Effect.never)))
+    expect([run.verdict, run.waits.map(({ label }) => label)[0]]).toEqual(["deadlock", "main"])
+    expect(run.report).toContain("main waits for an outcome of parallelStream")
+  })
+
   // Law 14
   rule("lends its tasks the permit that its reader holds while he waits", () =>
     Effect.gen(function* () {

@@ -82,7 +82,7 @@ class ListGather<T, A, E> extends Gather<T, A, E> {
       abandoned: this.left.sort((a, b) => a.task.index - b.task.index).map((entry) => entry.await),
       shape: this.shape === undefined ? list : this.shape(list)
     })
-    const failure = this.source.problem === undefined ? this.typedFailureOf(result) : undefined
+    const failure = this.typedFailureOf(result)
     const problem = this.problemFor(failure)
     if (problem !== undefined) {
       const cause = this.sourceFailure(problem, result)

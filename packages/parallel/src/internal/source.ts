@@ -19,10 +19,8 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 
-/** What a call may be given. */
 export type Input<T> = Iterable<T> | AsyncIterable<T> | Stream.Stream<T, unknown, unknown>
 
-/** Stands for "no item now". */
 export const none: unique symbol = Symbol("none")
 
 /** What a source threw. `typed`: the call fails with it; else it is a defect. */
@@ -98,7 +96,7 @@ export abstract class Source<T> {
   /** Gives an item that is there. Never throws. */
   abstract take(): T | typeof none
 
-  /** Asks for an item that is not there. One pull at a time, whoever asks and how often. */
+  /** Asks for an item that is not there; one pull at a time, however often. */
   want(): void {}
 
   /** Nothing more is wanted: interrupts a pull under way. */
@@ -162,7 +160,6 @@ class IterableSource<T> extends Source<T> {
   }
 }
 
-/** Gives the next items, or `undefined` at the end. */
 type Pull<T> = Effect.Effect<ReadonlyArray<T> | undefined, unknown>
 
 /** How many pulls that never had to wait may follow each other before timers and other fibers get a turn; promises that are settled already would keep them from it for ever. */
@@ -174,6 +171,7 @@ abstract class PulledSource<T> extends Source<T> {
   private at = 0
   private pulls = 0
   private wanted = false
+  private stoppedBy: number | undefined
   private asleep: (() => void) | undefined
   private puller: Fiber.Fiber<void, unknown> | undefined
   protected opened = false
@@ -186,7 +184,6 @@ abstract class PulledSource<T> extends Source<T> {
   }
 
   protected abstract begin(): Effect.Effect<Pull<T>, unknown>
-  /** Tells ends from failures. */
   protected abstract read(cause: Cause.Cause<unknown>): Problem | undefined
 
   override get ending(): boolean {
@@ -208,10 +205,9 @@ abstract class PulledSource<T> extends Source<T> {
     if (this.wanted || this.over || this.stopping) return
     this.wanted = true
     const { asleep } = this
-    if (asleep !== undefined) {
-      this.asleep = undefined
-      asleep()
-    } else if (!this.opened) this.start()
+    this.asleep = undefined
+    if (asleep !== undefined) asleep()
+    else if (!this.opened) this.start()
   }
 
   private start(): void {
@@ -268,8 +264,6 @@ abstract class PulledSource<T> extends Source<T> {
     }
     if (waited) this.caller.wake()
   }
-
-  private stoppedBy: number | undefined
 
   override stop(by: number): void {
     if (this.stopping) return

@@ -157,8 +157,7 @@ class StreamGather<T, A, E> extends Gather<T, A, E> {
 
   protected override finish(): void {
     const { endedBy, firstFailure } = this
-    const failure =
-      firstFailure === undefined || this.source.problem !== undefined ? undefined : GatherResult.firstError(firstFailure.cause)
+    const failure = firstFailure === undefined ? undefined : GatherResult.firstError(firstFailure.cause)
     const problem = this.problemFor(failure)
     const cause = problem === undefined ? failure : this.sourceFailure(problem, this.partial())
     if (cause === undefined && endedBy !== undefined) this.tail = this.pulled
