@@ -58,6 +58,7 @@ export interface GatherResult<out A, out E = never, out Outcomes = ReadonlyArray
     readonly allSucceeded: boolean;
     readonly successRate: number;
     readonly exhausted: boolean;
+    readonly stopped: Outcome.Reason | undefined;
     readonly abandoned: ReadonlyArray<Abandoned<A, E>>;
     readonly list: ReadonlyArray<Outcome.Outcome<A, E>>;
 }
@@ -91,6 +92,7 @@ export declare const make: {
 export interface MakeOptions<A, E> {
     readonly elapsed?: Duration.Duration | undefined;
     readonly exhausted?: boolean | undefined;
+    readonly stopped?: Outcome.Reason | undefined;
     readonly abandoned?: ReadonlyArray<Abandoned<A, E>> | undefined;
 }
 export declare const values: <A, E>(self: GatherResult<A, E, unknown>) => Array<A>;
@@ -358,7 +360,7 @@ import type { Dump } from "./internal/dump.ts";
 import type { TaskNotCompleted } from "./internal/groupTask.ts";
 import type * as Outcome from "./Outcome.ts";
 import type { Progress } from "./Progress.ts";
-export type { Dump } from "./internal/dump.ts";
+export type { Dump, DumpTask } from "./internal/dump.ts";
 export type OnFailure = "interrupt" | "collect" | "isolate";
 export type Priority = "high" | "normal" | "low";
 export interface Options<F extends OnFailure = OnFailure, T extends Duration.Input | undefined = Duration.Input | undefined> {
@@ -472,15 +474,14 @@ export declare abstract class TaskPump<A, E> implements lineage.Answerer {
     private readonly backingOff;
     private readonly returning;
     private readonly scratch;
+    private stopping;
+    private stopAgain;
     private filling;
     private refill;
     private idle;
-    private ownLimit;
-    private ownEntry;
     private slowEntry;
     protected readonly record: Recorder | undefined;
-    private answeredDeadlines;
-    private unlist;
+    private readonly limits;
     constructor(owner: Fiber.Fiber<unknown, unknown>, settings: Settings, onProgress?: (progress: Progress) => void);
     protected abstract pull(spare: Task<A, E> | undefined): Task<A, E> | undefined;
     protected abstract hasNext(): boolean;
@@ -490,21 +491,18 @@ export declare abstract class TaskPump<A, E> implements lineage.Answerer {
     protected tasksHaveNodes: boolean;
     protected around: ((attempt: Effect.Effect<A, E>, task: Task<A, E>) => Effect.Effect<A, E>) | undefined;
     protected open(): void;
-    private moveOwnLimit;
     protected close(): void;
     protected answered(): void;
     onDeadline(node: lineage.LimitNode): void;
-    private callCut;
-    private deadlineCut;
     protected ownerWaits(what: string): () => void;
     because(): Outcome.Reason | undefined;
     stop(cut: Cut, hold: boolean): void;
     onCut(_task: Task<A, E>): void;
+    private stopWaiting;
     protected onStop(_cut: Cut): void;
     private giveUp;
     private stoppedOutcome;
-    private info;
-    notStarted(task: Task<A, E>, cut: Cut): Outcome.Outcome<A, E>;
+    notStarted(task: Task<A, E>, cut: Cut, ended?: number): Outcome.Outcome<A, E>;
     private settle;
     fill(): void;
     busy(): boolean;
@@ -516,6 +514,7 @@ export declare abstract class TaskPump<A, E> implements lineage.Answerer {
     protected startAtOnce(task: Task<A, E>): boolean;
     private runOne;
     private onRunnerEnd;
+    private overdue;
     take(runner: Runner<A, E>): Task<A, E> | undefined;
     attemptOf(runner: Runner<A, E>, task: Task<A, E>): Effect.Effect<A, E>;
     attempt(runner: Runner<A, E>, task: Task<A, E>): Effect.Effect<A, E>;

@@ -290,12 +290,14 @@ class AsyncIterableSource<T> extends PulledSource<T> {
   }
 
   protected begin(): Effect.Effect<Pull<T>, unknown> {
-    return Effect.try({
-      try: () => {
+    // What the source throws may be anything, and is kept as it is.
+    return Effect.suspend((): Effect.Effect<Pull<T>, unknown> => {
+      try {
         this.iterator = this.items[Symbol.asyncIterator]()
-        return this.pull
-      },
-      catch: (cause) => cause
+        return Effect.succeed(this.pull)
+      } catch (cause) {
+        return Effect.fail(cause)
+      }
     })
   }
 
