@@ -259,7 +259,6 @@ import { type FanOutOptions } from "./fanOut.ts";
 import type { Joiner } from "./Joiner.ts";
 import type { GatherTimeout, Options } from "./Options.ts";
 import { type EffectsOf, type Outcomes } from "./parallelGather.ts";
-type AnyEffect = Effect.Effect<any, any, any>;
 declare const ExecutorClosed_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
     readonly _tag: "ExecutorClosed";
 } & Readonly<A>;
@@ -289,9 +288,9 @@ export interface Stats {
 export interface ParallelExecutor {
     readonly name: string | undefined;
     readonly limiter: Limiter.Limiter;
-    readonly gather: <const Input extends Iterable<AnyEffect> | Readonly<Record<string, AnyEffect>>, F extends "isolate" | "interrupt" = "isolate", D extends "partial" | "fail" = "partial">(effects: Input, options?: CallOptions<Effect.Success<EffectsOf<NoInfer<Input>>>, Effect.Error<EffectsOf<NoInfer<Input>>>, F, D>) => Effect.Effect<GatherResult.GatherResult<Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>, Outcomes<Input>>, Failure<Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>, F, D>, Effect.Services<EffectsOf<Input>>>;
+    readonly gather: <const Input extends Iterable<Effect.Effect<any, any, any>> | Readonly<Record<string, Effect.Effect<any, any, any>>>, F extends "isolate" | "interrupt" = "isolate", D extends "partial" | "fail" = "partial">(effects: Input, options?: CallOptions<Effect.Success<EffectsOf<NoInfer<Input>>>, Effect.Error<EffectsOf<NoInfer<Input>>>, F, D>) => Effect.Effect<GatherResult.GatherResult<Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>, Outcomes<Input>>, Failure<Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>, F, D>, Effect.Services<EffectsOf<Input>>>;
     readonly map: <T, A, E, R, F extends "isolate" | "interrupt" = "isolate", D extends "partial" | "fail" = "partial">(items: Iterable<T>, f: (item: T, index: number) => Effect.Effect<A, E, R>, options?: CallOptions<NoInfer<A>, NoInfer<E>, F, D>) => Effect.Effect<GatherResult.GatherResult<A, E>, Failure<A, E, F, D>, R>;
-    readonly fanOut: <Eff extends AnyEffect, B, E2>(effects: Iterable<Eff>, joiner: Joiner<Effect.Success<Eff>, Effect.Error<Eff>, B, E2>, options?: Omit<FanOutOptions<Effect.Success<NoInfer<Eff>>, Effect.Error<NoInfer<Eff>>>, "limiter">) => Effect.Effect<B, E2 | ExecutorClosed, Effect.Services<Eff>>;
+    readonly fanOut: <Eff extends Effect.Effect<any, any, any>, B, E2>(effects: Iterable<Eff>, joiner: Joiner<Effect.Success<Eff>, Effect.Error<Eff>, B, E2>, options?: Omit<FanOutOptions<Effect.Success<NoInfer<Eff>>, Effect.Error<NoInfer<Eff>>>, "limiter">) => Effect.Effect<B, E2 | ExecutorClosed, Effect.Services<Eff>>;
     readonly stats: Effect.Effect<Stats>;
     readonly awaitClosed: Effect.Effect<void>;
 }
@@ -339,13 +338,11 @@ import * as Effect from "effect/Effect";
 import * as gather from "./internal/gather.ts";
 import type { Joiner } from "./Joiner.ts";
 import type { Options } from "./Options.ts";
-type AnyEffect = Effect.Effect<any, any, any>;
 export interface FanOutOptions<in A, in E> extends Omit<Options<A, E>, "onFailure" | "onTimeout"> {
 }
-export declare const fanOut: <Eff extends AnyEffect, B, E2>(effects: Iterable<Eff>, joiner: Joiner<Effect.Success<Eff>, Effect.Error<Eff>, B, E2>, options?: FanOutOptions<Effect.Success<NoInfer<Eff>>, Effect.Error<NoInfer<Eff>>>) => Effect.Effect<B, E2, Effect.Services<Eff>>;
+export declare const fanOut: <Eff extends Effect.Effect<any, any, any>, B, E2>(effects: Iterable<Eff>, joiner: Joiner<Effect.Success<Eff>, Effect.Error<Eff>, B, E2>, options?: FanOutOptions<Effect.Success<NoInfer<Eff>>, Effect.Error<NoInfer<Eff>>>) => Effect.Effect<B, E2, Effect.Services<Eff>>;
 export declare const planOf: (where: string, options: FanOutOptions<never, never> | undefined) => gather.Plan;
 export declare const either: (stop: gather.Plan["stop"], own: AbortSignal) => NonNullable<gather.Plan["stop"]>;
-export {};
 
 // ---- @skein/parallel/parallelGather ----------------------------------------------------------------------
 
@@ -353,18 +350,17 @@ import type * as GatherResult from "@skein/core/GatherResult";
 import type * as Outcome from "@skein/core/Outcome";
 import * as Effect from "effect/Effect";
 import type { GatherTimeout, ItemOf, Options, Source, SourceError, SourceServices } from "./Options.ts";
-type AnyEffect = Effect.Effect<any, any, any>;
 type ErrorOf<Eff> = [Eff] extends [Effect.Effect<infer _A, infer E, infer _R>] ? E : never;
 type Result<Eff, Outcomes> = GatherResult.GatherResult<Effect.Success<Eff>, ErrorOf<Eff>, Outcomes>;
 type Errors<Eff, F, D> = ("interrupt" extends F ? ErrorOf<Eff> : never) | ("fail" extends D ? GatherTimeout<Effect.Success<Eff>, ErrorOf<Eff>> : never);
 type OutcomeOf<Eff> = Eff extends Effect.Effect<infer A, infer E, infer _R> ? Outcome.Outcome<A, E> : never;
-export type Outcomes<Input> = Input extends ReadonlyArray<AnyEffect> ? {
+export type Outcomes<Input> = Input extends ReadonlyArray<Effect.Effect<any, any, any>> ? {
     readonly [K in keyof Input]: OutcomeOf<Input[K]>;
 } : Input extends Source<infer _Eff> ? ReadonlyArray<OutcomeOf<ItemOf<Input>>> : {
     readonly [K in keyof Input]: OutcomeOf<Input[K]>;
 };
 export type EffectsOf<Input> = Input extends Source<infer _Eff> ? ItemOf<Input> : Input[keyof Input];
-export declare const parallelGather: <const Input extends Source<AnyEffect> | Readonly<Record<string, AnyEffect>>, F extends "isolate" | "interrupt" = "isolate", D extends "partial" | "fail" = "partial">(effects: Input, options?: Options<Effect.Success<EffectsOf<NoInfer<Input>>>, ErrorOf<EffectsOf<NoInfer<Input>>>, F, D>) => Effect.Effect<Result<EffectsOf<Input>, Outcomes<Input>>, Errors<EffectsOf<Input>, F, D> | SourceError<Input, Effect.Success<EffectsOf<Input>>, ErrorOf<EffectsOf<Input>>>, Effect.Services<EffectsOf<Input>> | SourceServices<Input>>;
+export declare const parallelGather: <const Input extends Source<Effect.Effect<any, any, any>> | Readonly<Record<string, Effect.Effect<any, any, any>>>, F extends "isolate" | "interrupt" = "isolate", D extends "partial" | "fail" = "partial">(effects: Input, options?: Options<Effect.Success<EffectsOf<NoInfer<Input>>>, ErrorOf<EffectsOf<NoInfer<Input>>>, F, D>) => Effect.Effect<Result<EffectsOf<Input>, Outcomes<Input>>, Errors<EffectsOf<Input>, F, D> | SourceError<Input, Effect.Success<EffectsOf<Input>>, ErrorOf<EffectsOf<Input>>>, Effect.Services<EffectsOf<Input>> | SourceServices<Input>>;
 export {};
 
 // ---- @skein/parallel/parallelMap -------------------------------------------------------------------------

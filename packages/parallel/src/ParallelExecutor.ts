@@ -74,8 +74,6 @@ import type { GatherTimeout, Options } from "./Options.ts"
 import { type EffectsOf, type Outcomes, parallelGather } from "./parallelGather.ts"
 import { parallelMap } from "./parallelMap.ts"
 
-type AnyEffect = Effect.Effect<any, any, any>
-
 /**
  * The executor is closed. `partial` holds what a call had that was cut short; where there is none, nothing of the call has started. To try again takes another executor.
  *
@@ -168,7 +166,7 @@ export interface ParallelExecutor {
   readonly limiter: Limiter.Limiter
   /** As `parallelGather`. */
   readonly gather: <
-    const Input extends Iterable<AnyEffect> | Readonly<Record<string, AnyEffect>>,
+    const Input extends Iterable<Effect.Effect<any, any, any>> | Readonly<Record<string, Effect.Effect<any, any, any>>>,
     F extends "isolate" | "interrupt" = "isolate",
     D extends "partial" | "fail" = "partial"
   >(
@@ -186,7 +184,7 @@ export interface ParallelExecutor {
     options?: CallOptions<NoInfer<A>, NoInfer<E>, F, D>
   ) => Effect.Effect<GatherResult.GatherResult<A, E>, Failure<A, E, F, D>, R>
   /** As `fanOut`. */
-  readonly fanOut: <Eff extends AnyEffect, B, E2>(
+  readonly fanOut: <Eff extends Effect.Effect<any, any, any>, B, E2>(
     effects: Iterable<Eff>,
     joiner: Joiner<Effect.Success<Eff>, Effect.Error<Eff>, B, E2>,
     options?: Omit<FanOutOptions<Effect.Success<NoInfer<Eff>>, Effect.Error<NoInfer<Eff>>>, "limiter">
@@ -280,7 +278,7 @@ class Executor implements ParallelExecutor {
 
   readonly gather: ParallelExecutor["gather"] = (effects, options) => {
     this.check("gather", options)
-    return this.call((own) => parallelGather(effects as Iterable<AnyEffect>, own), options, this.whole) as never
+    return this.call((own) => parallelGather(effects as Iterable<Effect.Effect<any, any, any>>, own), options, this.whole) as never
   }
 
   readonly map: ParallelExecutor["map"] = (items, f, options) => {
@@ -303,14 +301,14 @@ class Executor implements ParallelExecutor {
   }
 
   /** What a call answers with that closing cut short: all it has, as a failure, unless nothing is missing. */
-  private readonly whole = (result: GatherResult.GatherResult<unknown, unknown, unknown>): AnyEffect =>
+  private readonly whole = (result: GatherResult.GatherResult<unknown, unknown, unknown>): Effect.Effect<any, any, any> =>
     result.allSucceeded && result.exhausted ? Effect.succeed(result) : Effect.fail(this.refusal(result))
 
   private call<A>(
     run: (own: Options<any, any>) => Effect.Effect<A, unknown, unknown>,
     options: object | undefined,
-    whenCut: (value: A) => AnyEffect
-  ): AnyEffect {
+    whenCut: (value: A) => Effect.Effect<any, any, any>
+  ): Effect.Effect<any, any, any> {
     return Effect.withFiber((fiber) => {
       let call: Call | undefined
       // The frame comes first and the call is listed inside it: listed before, a caller that is interrupted in between would hold up the closing for ever.

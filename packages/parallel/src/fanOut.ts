@@ -56,8 +56,6 @@ import * as gather from "./internal/gather.ts"
 import type { Fold, Joiner } from "./Joiner.ts"
 import type { Options } from "./Options.ts"
 
-type AnyEffect = Effect.Effect<any, any, any>
-
 /**
  * The options of a fan-out: those of a gather without what is for the joiner to say. Wrong values and unknown names are refused at once by a `RangeError`.
  *
@@ -73,7 +71,7 @@ export interface FanOutOptions<in A, in E> extends Omit<Options<A, E>, "onFailur
  * @category combinators
  * @since 0.1.0
  */
-export const fanOut = <Eff extends AnyEffect, B, E2>(
+export const fanOut = <Eff extends Effect.Effect<any, any, any>, B, E2>(
   effects: Iterable<Eff>,
   joiner: Joiner<Effect.Success<Eff>, Effect.Error<Eff>, B, E2>,
   options?: FanOutOptions<Effect.Success<NoInfer<Eff>>, Effect.Error<NoInfer<Eff>>>
@@ -111,7 +109,7 @@ const aborted = (signal: AbortSignal): Effect.Effect<void> =>
     return Effect.sync(() => signal.removeEventListener("abort", abort))
   })
 
-const identity = (effect: AnyEffect): AnyEffect => effect
+const identity = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> => effect
 
 /** Whether an outcome tells that the whole call is being stopped. */
 const isStopping = (outcome: Outcome.Outcome<unknown, unknown>): boolean =>
@@ -122,7 +120,7 @@ const isStopping = (outcome: Outcome.Outcome<unknown, unknown>): boolean =>
 /** One call: stands between the gather, which runs the tasks, and the joiner's state. */
 class FanOut<B, E2> {
   private readonly plan: gather.Plan
-  private readonly items: Iterable<AnyEffect>
+  private readonly items: Iterable<Effect.Effect<any, any, any>>
   private readonly joiner: Joiner<unknown, unknown, B, E2>
   private readonly stop = new AbortController()
   private fold: Fold<unknown, unknown, B, E2> | undefined
@@ -133,7 +131,7 @@ class FanOut<B, E2> {
   private over = false
   private broken: { readonly defect: unknown } | undefined
 
-  constructor(plan: gather.Plan, effects: Iterable<AnyEffect>, joiner: Joiner<never, never, B, E2>) {
+  constructor(plan: gather.Plan, effects: Iterable<Effect.Effect<any, any, any>>, joiner: Joiner<never, never, B, E2>) {
     const size = Array.isArray(effects) ? effects.length : effects instanceof Set || effects instanceof Map ? effects.size : undefined
     this.plan = plan
     this.joiner = joiner as Joiner<unknown, unknown, B, E2>
@@ -188,7 +186,7 @@ class FanOut<B, E2> {
   }
 
   /** An input of unknown size tells how many are left when it ends: a quorum may be out of reach from then on. */
-  private counted(effects: Iterable<AnyEffect>): Iterable<AnyEffect> {
+  private counted(effects: Iterable<Effect.Effect<any, any, any>>): Iterable<Effect.Effect<any, any, any>> {
     return {
       [Symbol.iterator]: () => {
         const source = effects[Symbol.iterator]()

@@ -31,7 +31,6 @@ import * as gather from "./internal/gather.ts"
 import { isInput } from "./internal/source.ts"
 import type { GatherTimeout, ItemOf, Options, Source, SourceError, SourceServices } from "./Options.ts"
 
-type AnyEffect = Effect.Effect<any, any, any>
 type ErrorOf<Eff> = [Eff] extends [Effect.Effect<infer _A, infer E, infer _R>] ? E : never
 type Result<Eff, Outcomes> = GatherResult.GatherResult<Effect.Success<Eff>, ErrorOf<Eff>, Outcomes>
 type Errors<Eff, F, D> =
@@ -46,7 +45,7 @@ type OutcomeOf<Eff> = Eff extends Effect.Effect<infer A, infer E, infer _R> ? Ou
  * @since 0.1.0
  */
 export type Outcomes<Input> =
-  Input extends ReadonlyArray<AnyEffect>
+  Input extends ReadonlyArray<Effect.Effect<any, any, any>>
     ? { readonly [K in keyof Input]: OutcomeOf<Input[K]> }
     : Input extends Source<infer _Eff>
       ? ReadonlyArray<OutcomeOf<ItemOf<Input>>>
@@ -68,7 +67,7 @@ export type EffectsOf<Input> = Input extends Source<infer _Eff> ? ItemOf<Input> 
  * @since 0.1.0
  */
 export const parallelGather = <
-  const Input extends Source<AnyEffect> | Readonly<Record<string, AnyEffect>>,
+  const Input extends Source<Effect.Effect<any, any, any>> | Readonly<Record<string, Effect.Effect<any, any, any>>>,
   F extends "isolate" | "interrupt" = "isolate",
   D extends "partial" | "fail" = "partial"
 >(
@@ -83,10 +82,10 @@ export const parallelGather = <
     throw new TypeError(Settings.mustBe("parallelGather", "effects", "an iterable or a record of effects", effects).message)
   }
   const plan = gather.plan("parallelGather", options)
-  if (isInput(effects)) return gather.run(plan, { items: effects as Source<AnyEffect>, f: identity })
+  if (isInput(effects)) return gather.run(plan, { items: effects as Source<Effect.Effect<any, any, any>>, f: identity })
   const names = Object.keys(effects)
   return gather.run(plan, {
-    items: names.map((name) => (effects as Readonly<Record<string, AnyEffect>>)[name]!),
+    items: names.map((name) => (effects as Readonly<Record<string, Effect.Effect<any, any, any>>>)[name]!),
     f: identity,
     names,
     shape: (list) => {
@@ -100,4 +99,4 @@ export const parallelGather = <
   })
 }
 
-const identity = (effect: AnyEffect): AnyEffect => effect
+const identity = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> => effect
