@@ -34,7 +34,7 @@ const read = (file: string): string => {
 
 /** The titles of a test file: the first argument of whatever makes a test of it. The title of a table of cases may be a part of it. */
 const titlesOf = (file: string): ReadonlyArray<string> =>
-  [...read(file).matchAll(/\b(?:it|test|describe|rule|law|lawForAll|refused)(?:\.\w+)*(?:\([^"`]*\))?\(\s*(?:"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g)]
+  [...read(file).matchAll(/(?:\b(?:it|test|describe|rule|law|lawForAll|refused)(?:\.\w+)*(?:\([^"`]*\))?|\]\))\(\s*(?:"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g)]
     .map(([, double, back]) => (double ?? back ?? "").replaceAll("\\\"", "\""))
 
 const missing = (tests: ReadonlyArray<Test>): ReadonlyArray<string> =>
