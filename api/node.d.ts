@@ -38,7 +38,7 @@ export declare const make: (options?: Options) => Effect.Effect<ProgressLine, ne
 
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-export type Signal = NodeJS.Signals;
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT" | "SIGBREAK" | "SIGUSR1" | "SIGUSR2" | "SIGWINCH" | "SIGPIPE";
 export interface Stop {
     readonly signal: AbortSignal;
     readonly await: Effect.Effect<Signal>;

@@ -12,7 +12,8 @@ export const equal = (what: string, got: unknown, wanted: unknown): void => {
 }
 
 export const equalWords = (what: string, got: ReadonlyArray<unknown>, wanted: ReadonlyArray<unknown>): void => {
-  if (got.length !== wanted.length || got.some((x, i) => !Object.is(x, wanted[i]))) fail(`${what}: got [${got.join(", ")}], wanted [${wanted.join(", ")}]`)
+  if (got.length !== wanted.length || got.some((x, i) => !Object.is(x, wanted[i])))
+    fail(`${what}: got [${got.join(", ")}], wanted [${wanted.join(", ")}]`)
 }
 
 export const isTrue = (what: string, got: boolean): void => {
@@ -35,7 +36,7 @@ export const cleanBeforeReturn = ({ events }: Recorder): void => {
 export const stoppedOnce = ({ events }: Recorder): void => {
   const seen = new Set<string>()
   for (const event of events) {
-    if (seen.has(event) && event.endsWith("stop") || seen.has(event) && event.endsWith("clean")) fail(`twice: ${event}`)
+    if ((seen.has(event) && event.endsWith("stop")) || (seen.has(event) && event.endsWith("clean"))) fail(`twice: ${event}`)
     seen.add(event)
   }
 }

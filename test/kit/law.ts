@@ -42,8 +42,10 @@ const shareOf = (subject: Subject | undefined, total: number): { readonly seed: 
 }
 
 /** Runs a program under many schedules; none may leave a fiber or a timer behind. */
-export const underEverySchedule = (subject: Subject | undefined, { after, invariant, label, program, reach, seeds: total = seeds }: Case): Promise<Simulator.Exploration> =>
-  Simulator.check(() => quiet(program()), { ...shareOf(subject, total), after, invariant, label, reach })
+export const underEverySchedule = (
+  subject: Subject | undefined,
+  { after, invariant, label, program, reach, seeds: total = seeds }: Case
+): Promise<Simulator.Exploration> => Simulator.check(() => quiet(program()), { ...shareOf(subject, total), after, invariant, label, reach })
 
 /**
  * Interrupts a program at each of its steps, its children too, before and during the step. None of these runs may hang, or leave a fiber or a timer behind, and each must be right

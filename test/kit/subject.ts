@@ -48,7 +48,7 @@ const answer = <A>(effect: Effect.Effect<A, unknown>, resultOf: (exit: Exit.Exit
   )
 
 const gatherResult = (exit: Exit.Exit<GatherResult.GatherResult<unknown, unknown, unknown>, unknown>): Answer["result"] =>
-  Exit.isSuccess(exit) ? exit.value as Answer["result"] : GatherResult.fromCause(exit.cause)
+  Exit.isSuccess(exit) ? (exit.value as Answer["result"]) : GatherResult.fromCause(exit.cause)
 
 type Form = "array" | "record" | "map" | "generator"
 
@@ -57,16 +57,18 @@ const gatherSubject = (form: Form, onFailure: "isolate" | "interrupt"): Subject 
   flavour: "inline",
   onFailure,
   kind: "gather",
-  run: (works, options, recorder) => Effect.suspend(() => {
-    const effects = works.map((work) => toEffect(work, recorder))
-    const all: any = { ...options, onFailure }
-    const run: Effect.Effect<any, unknown> = form === "array"
-      ? parallelGather(effects, all)
-      : form === "record"
-      ? parallelGather(Object.fromEntries(works.map(({ name }, i) => [name, effects[i]!])), all)
-      : parallelMap(form === "map" ? works : works[Symbol.iterator](), (work: Work) => toEffect(work, recorder), all)
-    return answer(run, gatherResult)
-  })
+  run: (works, options, recorder) =>
+    Effect.suspend(() => {
+      const effects = works.map((work) => toEffect(work, recorder))
+      const all: any = { ...options, onFailure }
+      const run: Effect.Effect<any, unknown> =
+        form === "array"
+          ? parallelGather(effects, all)
+          : form === "record"
+            ? parallelGather(Object.fromEntries(works.map(({ name }, i) => [name, effects[i]!])), all)
+            : parallelMap(form === "map" ? works : works[Symbol.iterator](), (work: Work) => toEffect(work, recorder), all)
+      return answer(run, gatherResult)
+    })
 })
 
 const groupSubject = (form: "run" | "make", onFailure: "isolate" | "interrupt" | "collect"): Subject => ({
@@ -81,15 +83,21 @@ const groupSubject = (form: "run" | "make", onFailure: "isolate" | "interrupt" |
       // All of them stand in line at once, as those of a gather do, however full the group is.
       const spawnAll = (face: TaskGroup.TaskGroup<string>): Effect.Effect<unknown> => {
         group = face
-        return Effect.forEach(works, (work) => face.spawn(toEffect(work, recorder), { name: work.name }), { concurrency: "unbounded", discard: true })
+        return Effect.forEach(works, (work) => face.spawn(toEffect(work, recorder), { name: work.name }), {
+          concurrency: "unbounded",
+          discard: true
+        })
       }
-      const run: Effect.Effect<unknown, unknown> = form === "run"
-        ? TaskGroup.run(all, spawnAll)
-        : Effect.scoped(Effect.flatMap(TaskGroup.make<string>(all), (face) => Effect.andThen(spawnAll(face), face.join)))
+      const run: Effect.Effect<unknown, unknown> =
+        form === "run"
+          ? TaskGroup.run(all, spawnAll)
+          : Effect.scoped(Effect.flatMap(TaskGroup.make<string>(all), (face) => Effect.andThen(spawnAll(face), face.join)))
       return Effect.flatMap(
-        answer(run, (exit) => Exit.isSuccess(exit) ? undefined : GatherResult.fromCause(exit.cause)),
+        answer(run, (exit) => (Exit.isSuccess(exit) ? undefined : GatherResult.fromCause(exit.cause))),
         ({ exit, result }) =>
-          result !== undefined || group === undefined ? Effect.succeed({ exit, result }) : Effect.map(group.result, (result) => ({ exit, result }))
+          result !== undefined || group === undefined
+            ? Effect.succeed({ exit, result })
+            : Effect.map(group.result, (result) => ({ exit, result }))
       )
     })
 })
@@ -114,7 +122,8 @@ export const subjects: ReadonlyArray<Subject> = inline
 export const gathers: ReadonlyArray<Subject> = subjects.filter(({ kind }) => kind === "gather")
 
 /** How many subjects stand on the same engine: they share the schedules of a law. */
-export const sharers = (subject: Subject): number => subjects.filter(({ flavour, kind }) => kind === subject.kind && flavour === subject.flavour).length
+export const sharers = (subject: Subject): number =>
+  subjects.filter(({ flavour, kind }) => kind === subject.kind && flavour === subject.flavour).length
 
 export const withPolicy = (...policies: ReadonlyArray<Subject["onFailure"]>): ReadonlyArray<Subject> =>
   subjects.filter(({ onFailure }) => policies.includes(onFailure))

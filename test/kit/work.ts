@@ -14,11 +14,13 @@ export interface Work {
   readonly takes?: number | undefined
   /** How it ends by itself. */
   readonly ends?: "value" | "fail" | "die" | undefined
-  readonly cleanup?: {
-    /** Milliseconds; `Infinity` hangs. */
-    readonly takes?: number | undefined
-    readonly ends?: "value" | "fail" | "die" | undefined
-  } | undefined
+  readonly cleanup?:
+    | {
+        /** Milliseconds; `Infinity` hangs. */
+        readonly takes?: number | undefined
+        readonly ends?: "value" | "fail" | "die" | undefined
+      }
+    | undefined
   /** It cannot be interrupted. */
   readonly uninterruptible?: boolean | undefined
 }
@@ -47,21 +49,19 @@ const once = (work: Work, { mark, note }: Recorder): Effect.Effect<string, strin
   const noted = Effect.suspend(() => {
     started = true
     note(`${name} starts`)
-    return Effect.onExit(
-      body,
-      (exit) => mark(`${name} ${Exit.hasInterrupts(exit) ? "is asked to stop" : words[ends ?? "value"]}`)
-    )
+    return Effect.onExit(body, (exit) => mark(`${name} ${Exit.hasInterrupts(exit) ? "is asked to stop" : words[ends ?? "value"]}`))
   })
   const clean = mark(`${name} is clean`)
   const whole = Effect.onExit(noted, () =>
     !started
       ? Effect.void
       : cleanup === undefined
-      ? clean
-      : Effect.andThen(
-        cleanup.takes === undefined ? Effect.void : wait(cleanup.takes),
-        Effect.andThen(clean, end(cleanup.ends, "", cleanupErrorOf(name)))
-      ))
+        ? clean
+        : Effect.andThen(
+            cleanup.takes === undefined ? Effect.void : wait(cleanup.takes),
+            Effect.andThen(clean, end(cleanup.ends, "", cleanupErrorOf(name)))
+          )
+  )
   // The last thing that the task does, so that its value stands whoever asks it to stop.
   return uninterruptible === true ? Effect.uninterruptible(whole) : whole
 }

@@ -3,7 +3,20 @@ import * as Limiter from "@skein/core/Limiter"
 import * as TaskGroup from "@skein/core/TaskGroup"
 import { Simulator } from "@skein/core/testing"
 import { parallelMap } from "@skein/parallel"
-import { equal, equalWords, everywhere, fail, isTrue, lawForAll, quiet, type Recorder, recorder, underEverySchedule, type Work, wordsOf } from "@skein/test/kit"
+import {
+  equal,
+  equalWords,
+  everywhere,
+  fail,
+  isTrue,
+  lawForAll,
+  quiet,
+  type Recorder,
+  recorder,
+  underEverySchedule,
+  type Work,
+  wordsOf
+} from "@skein/test/kit"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -38,7 +51,7 @@ const six: ReadonlyArray<Work> = [
 lawForAll("law 4: never more than the bound run at once, cleanup counted", (subject) => {
   let count = counting()
   return everywhere(subject, {
-    program: () => subject.run(six, { concurrency: 2, taskTimeout: 6 }, count = counting()),
+    program: () => subject.run(six, { concurrency: 2, taskTimeout: 6 }, (count = counting())),
     invariant: () => {
       if (count.running > 2) fail(`${count.running} run at once: ${count.events.join(", ")}`)
     },
@@ -54,9 +67,13 @@ lawForAll("law 4: an abandoned task keeps its place until it really ends", (subj
   let words: Array<string> = []
   return underEverySchedule(subject, {
     program: () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         count = counting()
-        const works: ReadonlyArray<Work> = [{ name: "stubborn", takes: 20, uninterruptible: true }, { name: "next", takes: 1 }, { name: "last" }]
+        const works: ReadonlyArray<Work> = [
+          { name: "stubborn", takes: 20, uninterruptible: true },
+          { name: "next", takes: 1 },
+          { name: "last" }
+        ]
         words = wordsOf((yield* subject.run(works, { concurrency: 1, taskTimeout: 5, grace: 2 }, count)).result)
       }),
     invariant: () => {
@@ -81,7 +98,7 @@ describe("law 4: a limiter", () => {
         admitted = []
         let size = 3
         // Who is admitted after a resize is bound by the new size; who runs already is not thrown out.
-        const resize = (permits: number) => Effect.suspend(() => limiter.resize(size = permits))
+        const resize = (permits: number) => Effect.suspend(() => limiter.resize((size = permits)))
         const work = Effect.suspend(() => {
           let inside = 0
           const enter = Effect.suspend(() => {
@@ -89,15 +106,18 @@ describe("law 4: a limiter", () => {
             admitted.push(running - size)
             return Effect.sleep(2)
           })
-          return Effect.onExit(enter, () => Effect.sync(() => running -= inside))
+          return Effect.onExit(enter, () => Effect.sync(() => (running -= inside)))
         })
         // The inner request runs on the outer one's permit.
         const nested = limiter.withPermit(Effect.andThen(work, limiter.withPermit(Effect.yieldNow)))
-        return Effect.all([
-          Effect.forEach([1, 2, 3, 4, 5], () => nested, { concurrency: "unbounded" }),
-          Effect.andThen(Effect.sleep(1), resize(1)),
-          Effect.andThen(Effect.sleep(5), resize(2))
-        ], { concurrency: "unbounded", discard: true })
+        return Effect.all(
+          [
+            Effect.forEach([1, 2, 3, 4, 5], () => nested, { concurrency: "unbounded" }),
+            Effect.andThen(Effect.sleep(1), resize(1)),
+            Effect.andThen(Effect.sleep(5), resize(2))
+          ],
+          { concurrency: "unbounded", discard: true }
+        )
       })
     const after = (run: Simulator.Run<unknown, unknown>) => {
       const { holders, running: used, waiting } = Effect.runSync(limiter.stats)
@@ -114,7 +134,7 @@ describe("law 4: a limiter", () => {
     let seen: Array<number> = []
     return underEverySchedule(undefined, {
       program: () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const limiter = yield* Limiter.make({ permits: 1 })
           const result = yield* parallelMap([1], () => Effect.uninterruptible(Effect.sleep(20)), { limiter, timeout: 2, grace: 3 })
           const during = yield* limiter.stats
@@ -137,13 +157,21 @@ describe("law 4: at the end nothing is left", () => {
       const add = signal.addEventListener.bind(signal)
       const remove = signal.removeEventListener.bind(signal)
       Object.defineProperty(signal, "addEventListener", { value: (...args: Parameters<typeof add>) => (listeners++, add(...args)) })
-      Object.defineProperty(signal, "removeEventListener", { value: (...args: Parameters<typeof remove>) => (listeners--, remove(...args)) })
+      Object.defineProperty(signal, "removeEventListener", {
+        value: (...args: Parameters<typeof remove>) => (listeners--, remove(...args))
+      })
       return signal
     }
     return everywhere(undefined, {
       program: () =>
         Effect.suspend(() =>
-          Effect.exit(parallelMap([1, 2, 3], (n) => n === 3 ? Effect.fail("three") : Effect.sleep(n), { stop: signal(), onFailure: "interrupt", concurrency: 2 }))
+          Effect.exit(
+            parallelMap([1, 2, 3], (n) => (n === 3 ? Effect.fail("three") : Effect.sleep(n)), {
+              stop: signal(),
+              onFailure: "interrupt",
+              concurrency: 2
+            })
+          )
         ),
       after: () => equal("listeners", listeners, 0)
     })
@@ -154,20 +182,22 @@ describe("law 4: at the end nothing is left", () => {
     return everywhere(undefined, {
       program: () => {
         live = 0
-        return Effect.exit(TaskGroup.run({ concurrency: 2 }, (group: TaskGroup.TaskGroup<string>) => {
-          const grow = (depth: number): Effect.Effect<void, string> =>
-            Effect.suspend(() => {
-              let inside = 0
-              const enter = Effect.suspend((): Effect.Effect<void, string> => {
-                live += inside = 1
-                return depth === 0
-                  ? Effect.andThen(Effect.sleep(1), Effect.fail("a leaf"))
-                  : Effect.andThen(group.spawn(grow(depth - 1)), group.spawn(grow(depth - 1)))
+        return Effect.exit(
+          TaskGroup.run({ concurrency: 2 }, (group: TaskGroup.TaskGroup<string>) => {
+            const grow = (depth: number): Effect.Effect<void, string> =>
+              Effect.suspend(() => {
+                let inside = 0
+                const enter = Effect.suspend((): Effect.Effect<void, string> => {
+                  live += inside = 1
+                  return depth === 0
+                    ? Effect.andThen(Effect.sleep(1), Effect.fail("a leaf"))
+                    : Effect.andThen(group.spawn(grow(depth - 1)), group.spawn(grow(depth - 1)))
+                })
+                return Effect.onExit(enter, () => Effect.sync(() => (live -= inside)))
               })
-              return Effect.onExit(enter, () => Effect.sync(() => live -= inside))
-            })
-          return group.spawn(grow(3))
-        }))
+            return group.spawn(grow(3))
+          })
+        )
       },
       after: () => equal("tasks alive", live, 0)
     })
@@ -193,16 +223,18 @@ describe("law 16: cancelling", () => {
   it("costs steps for what runs and none for what is queued", () => {
     const cancelled = (n: number) =>
       TaskGroup.run({ onFailure: "isolate", concurrency: 2 }, (group) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           yield* group.spawn(Effect.forEach(Array.from({ length: n }), () => group.spawn(Effect.never), { discard: true }))
           yield* Effect.sleep(1)
           const before = yield* Effect.withFiber((fiber) => Effect.succeed(fiber))
           yield* group.cancel("enough")
           return before
-        }))
+        })
+      )
     const without = (n: number) =>
       TaskGroup.run({ onFailure: "isolate", concurrency: 2 }, (group) =>
-        group.spawn(Effect.forEach(Array.from({ length: n }), () => group.spawn(Effect.void), { discard: true })))
+        group.spawn(Effect.forEach(Array.from({ length: n }), () => group.spawn(Effect.void), { discard: true }))
+      )
     // Spawning costs steps, running them too: what is cancelled costs no more than that, and what one more queued task adds stays the same.
     const added = (f: (n: number) => Effect.Effect<unknown>) => (stepsOf(f(2_000)) - stepsOf(f(1_000))) / 1_000
     expect(added(cancelled)).toBeLessThan(added(without))
@@ -210,7 +242,7 @@ describe("law 16: cancelling", () => {
 
   it("a waiter that leaves a limiter's line costs the others nothing", () => {
     const left = (n: number) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const limiter = yield* Limiter.make({ permits: 1 })
         const holder = yield* Effect.forkChild(limiter.withPermit(Effect.never))
         yield* Effect.yieldNow

@@ -4,7 +4,21 @@ import * as GatherResult from "@skein/core/GatherResult"
 import * as Limiter from "@skein/core/Limiter"
 import * as TaskGroup from "@skein/core/TaskGroup"
 import { parallelMap } from "@skein/parallel"
-import { type Answer, equal, equalWords, everywhere, fail, isTrue, lawForAll, recorder, underEverySchedule, valueOf, type Work, whichOf, wordsOf } from "@skein/test/kit"
+import {
+  type Answer,
+  equal,
+  equalWords,
+  everywhere,
+  fail,
+  isTrue,
+  lawForAll,
+  recorder,
+  underEverySchedule,
+  valueOf,
+  type Work,
+  whichOf,
+  wordsOf
+} from "@skein/test/kit"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -22,16 +36,23 @@ const five: ReadonlyArray<Work> = [
   { name: "d" }
 ]
 const finished = ["a", "b", "c", "d"].map(valueOf)
-const valuesOf = (answer: Answer | undefined): ReadonlyArray<unknown> => answer?.result === undefined ? [] : GatherResult.values(answer.result)
+const valuesOf = (answer: Answer | undefined): ReadonlyArray<unknown> =>
+  answer?.result === undefined ? [] : GatherResult.values(answer.result)
 
 lawForAll("law 9: what completed by the deadline is in the result, and nothing starts after it", (subject) => {
   let record = recorder()
   let answer: Answer | undefined
-  const works: ReadonlyArray<Work> = [{ name: "a", takes: 3 }, { name: "b", takes: 20 }, { name: "c", takes: 3 }, { name: "d", takes: Infinity }, { name: "e" }]
+  const works: ReadonlyArray<Work> = [
+    { name: "a", takes: 3 },
+    { name: "b", takes: 20 },
+    { name: "c", takes: 3 },
+    { name: "d", takes: Infinity },
+    { name: "e" }
+  ]
   return everywhere(subject, {
     program: () => {
       answer = undefined
-      return Effect.map(subject.run(works, { concurrency: 2, timeout: 8 }, record = recorder()), (a) => {
+      return Effect.map(subject.run(works, { concurrency: 2, timeout: 8 }, (record = recorder())), (a) => {
         answer = a
       })
     },
@@ -48,11 +69,15 @@ lawForAll("law 9: what completed by the deadline is in the result, and nothing s
 lawForAll("law 9: a task that completes although it was asked to stop is completed, and late", (subject) => {
   let words: Array<string> = []
   let record = recorder()
-  const works: ReadonlyArray<Work> = [{ name: "payment", takes: 9, uninterruptible: true }, { name: "in time", takes: 2 }, { name: "endless", takes: Infinity }]
+  const works: ReadonlyArray<Work> = [
+    { name: "payment", takes: 9, uninterruptible: true },
+    { name: "in time", takes: 2 },
+    { name: "endless", takes: Infinity }
+  ]
   return everywhere(subject, {
     program: () => {
       words = []
-      return Effect.map(subject.run(works, { timeout: 5 }, record = recorder()), ({ result }) => {
+      return Effect.map(subject.run(works, { timeout: 5 }, (record = recorder())), ({ result }) => {
         words = wordsOf(result)
       })
     },
@@ -68,7 +93,7 @@ lawForAll("law 9: a task that is abandoned keeps its outcome, and its real end i
   let seen: Array<unknown> = []
   return underEverySchedule(subject, {
     program: () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const { result } = yield* subject.run([{ name: "payment", takes: 30, uninterruptible: true }], { timeout: 2, grace: 3 }, recorder())
         const before = result!.list[0]!
         const exit = yield* result!.abandoned[0]!.await
@@ -84,7 +109,11 @@ lawForAll("law 9: a task that is abandoned keeps its outcome, and its real end i
 
 lawForAll("law 9: at an exact tie the task wins", (subject) => {
   let words: Array<string> = []
-  const works: ReadonlyArray<Work> = [{ name: "a", takes: 5 }, { name: "b", takes: 5 }, { name: "c", takes: 6 }]
+  const works: ReadonlyArray<Work> = [
+    { name: "a", takes: 5 },
+    { name: "b", takes: 5 },
+    { name: "c", takes: 6 }
+  ]
   return underEverySchedule(subject, {
     program: () => {
       words = []
@@ -132,9 +161,12 @@ lawForAll("law 10: a limit of the task around a call is answered by the call, an
     program: () => {
       outer = undefined
       const inner = Effect.map(subject.run(five, {}, recorder()), valuesOf)
-      return Effect.map(parallelMap([0, 1], (n) => n === 0 ? inner : Effect.never, { taskTimeout: 10 }), (result) => {
-        outer = result
-      })
+      return Effect.map(
+        parallelMap([0, 1], (n) => (n === 0 ? inner : Effect.never), { taskTimeout: 10 }),
+        (result) => {
+          outer = result
+        }
+      )
     },
     after: ({ interrupted }) => {
       if (interrupted !== undefined) return
@@ -151,13 +183,17 @@ lawForAll("law 10: through three levels, the innermost call answers first", (sub
     program: () => {
       values = []
       const level3 = Effect.map(subject.run(five, {}, recorder()), valuesOf)
-      const level2 = Effect.map(parallelMap([0, 1], (n) => n === 0 ? level3 : Effect.never), (result) => GatherResult.values(result).flat())
+      const level2 = Effect.map(
+        parallelMap([0, 1], (n) => (n === 0 ? level3 : Effect.never)),
+        (result) => GatherResult.values(result).flat()
+      )
       const level1 = TaskGroup.run({ onFailure: "isolate" }, (group) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const handle = yield* group.spawn(level2)
           yield* group.spawn(Effect.never)
           return yield* handle.await
-        }))
+        })
+      )
       return Effect.map(Deadline.within(level1, 10), (outcome) => {
         values = outcome._tag === "Completed" ? outcome.value : [outcome._tag]
       })
@@ -170,7 +206,11 @@ describe("law 10: the bound is still a bound", () => {
   it("code that goes on for more than a second after a partial answer is interrupted", () =>
     everywhere(undefined, {
       program: () =>
-        parallelMap([1, 2], (n) => n === 1 ? Effect.succeed(n) : Effect.never).pipe(Effect.andThen(Effect.never), Deadline.within(10), Effect.exit),
+        parallelMap([1, 2], (n) => (n === 1 ? Effect.succeed(n) : Effect.never)).pipe(
+          Effect.andThen(Effect.never),
+          Deadline.within(10),
+          Effect.exit
+        ),
       after: ({ elapsed, interrupted }) => {
         if (interrupted === undefined) equal("elapsed", Duration.toMillis(elapsed), 1_010)
       }
@@ -179,19 +219,30 @@ describe("law 10: the bound is still a bound", () => {
 
 lawForAll("law 11: a task's time counts from its start, not from its turn in the queue", (subject) => {
   let seen: Array<string> = []
-  const works: ReadonlyArray<Work> = [{ name: "a", takes: 4 }, { name: "b", takes: 4 }, { name: "c", takes: 4 }]
+  const works: ReadonlyArray<Work> = [
+    { name: "a", takes: 4 },
+    { name: "b", takes: 4 },
+    { name: "c", takes: 4 }
+  ]
   return underEverySchedule(subject, {
     program: () => {
       seen = []
       return Effect.map(subject.run(works, { concurrency: 1, taskTimeout: 5 }, recorder()), ({ result }) => {
-        seen = result!.list.map((outcome) => `${outcome.status} ${outcome.queuedFor === undefined ? "?" : Duration.toMillis(outcome.queuedFor)} ${outcome.ranFor === undefined ? "?" : Duration.toMillis(outcome.ranFor)}`)
+        seen = result!.list.map(
+          (outcome) =>
+            `${outcome.status} ${outcome.queuedFor === undefined ? "?" : Duration.toMillis(outcome.queuedFor)} ${outcome.ranFor === undefined ? "?" : Duration.toMillis(outcome.ranFor)}`
+        )
       })
     },
     after: () =>
       // An item of a lazy source is queued from its pull, which is when there is a place.
-      equalWords("status, queued for, ran for", seen, subject.kind === "gather"
-        ? ["completed 0 4", "completed 0 4", "completed 0 4"]
-        : ["completed 0 4", "completed 4 4", "completed 8 4"])
+      equalWords(
+        "status, queued for, ran for",
+        seen,
+        subject.kind === "gather"
+          ? ["completed 0 4", "completed 0 4", "completed 0 4"]
+          : ["completed 0 4", "completed 4 4", "completed 8 4"]
+      )
   })
 })
 
@@ -201,8 +252,21 @@ describe("law 11: a queue limit", () => {
     return underEverySchedule(undefined, {
       program: () => {
         words = []
-        return TaskGroup.run({ onFailure: "isolate", concurrency: 1, queueTimeout: 5, onOutcome: (outcome) => words.push(`${outcome.index} ${outcome._tag === "TimedOut" ? outcome.limit : outcome.status}`) }, (group) =>
-          group.spawn(Effect.andThen(Effect.forEach([1, 2], () => group.spawn(Effect.sleep(3)), { discard: true }), Effect.sleep(4))))
+        return TaskGroup.run(
+          {
+            onFailure: "isolate",
+            concurrency: 1,
+            queueTimeout: 5,
+            onOutcome: (outcome) => words.push(`${outcome.index} ${outcome._tag === "TimedOut" ? outcome.limit : outcome.status}`)
+          },
+          (group) =>
+            group.spawn(
+              Effect.andThen(
+                Effect.forEach([1, 2], () => group.spawn(Effect.sleep(3)), { discard: true }),
+                Effect.sleep(4)
+              )
+            )
+        )
       },
       after: () => equalWords("outcomes", words, ["0 completed", "2 queue", "1 completed"])
     }).then(() => undefined)
@@ -212,7 +276,7 @@ describe("law 11: a queue limit", () => {
     let words: Array<string> = []
     return everywhere(undefined, {
       program: () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           words = []
           const limiter = yield* Limiter.make({ permits: 1 })
           words = wordsOf(yield* parallelMap([1, 2, 3], () => Effect.sleep(4), { limiter, queueTimeout: 5, taskTimeout: 5 }))
@@ -233,14 +297,22 @@ describe("law 12: a retry is part of its task", () => {
         Effect.suspend(() => {
           seen = []
           let n = 0
-          return Effect.map(parallelMap([1], () => Effect.suspend(() => Effect.fail(`attempt ${++n}`)), { retry: { times: 3, schedule: Schedule.spaced(10) } }), ({ list: [outcome] }) => {
-            if (outcome!._tag !== "Failed") return
-            const causes = [...outcome!.attemptCauses, outcome!.cause].flatMap((cause) => cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error))
-            seen = [outcome!.attempts, Duration.toMillis(outcome!.ranFor!), ...causes]
-          })
+          return Effect.map(
+            parallelMap([1], () => Effect.suspend(() => Effect.fail(`attempt ${++n}`)), {
+              retry: { times: 3, schedule: Schedule.spaced(10) }
+            }),
+            ({ list: [outcome] }) => {
+              if (outcome!._tag !== "Failed") return
+              const causes = [...outcome!.attemptCauses, outcome!.cause].flatMap((cause) =>
+                cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error)
+              )
+              seen = [outcome!.attempts, Duration.toMillis(outcome!.ranFor!), ...causes]
+            }
+          )
         }),
       after: ({ interrupted }) => {
-        if (interrupted === undefined) equalWords("attempts, time, causes", seen, [4, 30, "attempt 1", "attempt 2", "attempt 3", "attempt 4"])
+        if (interrupted === undefined)
+          equalWords("attempts, time, causes", seen, [4, 30, "attempt 1", "attempt 2", "attempt 3", "attempt 4"])
       }
     })
   })
@@ -248,9 +320,13 @@ describe("law 12: a retry is part of its task", () => {
   it("keeps the causes of the last sixteen attempts", () => {
     let seen: Array<unknown> = []
     return underEverySchedule(undefined, {
-      program: () => Effect.map(parallelMap([1], () => Effect.fail("no"), { retry: { times: 20 } }), ({ list: [outcome] }) => {
-        seen = [outcome!.attempts, outcome!.attemptCauses.length]
-      }),
+      program: () =>
+        Effect.map(
+          parallelMap([1], () => Effect.fail("no"), { retry: { times: 20 } }),
+          ({ list: [outcome] }) => {
+            seen = [outcome!.attempts, outcome!.attemptCauses.length]
+          }
+        ),
       after: () => equalWords("attempts and causes", seen, [21, 16])
     }).then(() => undefined)
   })
@@ -259,17 +335,21 @@ describe("law 12: a retry is part of its task", () => {
     let events: Array<string> = []
     return underEverySchedule(undefined, {
       program: () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           events = []
           const limiter = yield* Limiter.make({ permits: 1 })
           let tried = false
-          yield* parallelMap(["flaky", "other"], (name) =>
-            Effect.suspend(() => {
-              events.push(name)
-              if (name === "other" || tried) return Effect.sleep(2)
-              tried = true
-              return Effect.fail("not yet")
-            }), { concurrency: 1, limiter, retry: { times: 1, schedule: Schedule.spaced(10) } })
+          yield* parallelMap(
+            ["flaky", "other"],
+            (name) =>
+              Effect.suspend(() => {
+                events.push(name)
+                if (name === "other" || tried) return Effect.sleep(2)
+                tried = true
+                return Effect.fail("not yet")
+              }),
+            { concurrency: 1, limiter, retry: { times: 1, schedule: Schedule.spaced(10) } }
+          )
         }),
       after: () => equalWords("order", events, ["flaky", "other", "flaky"])
     }).then(() => undefined)
@@ -297,9 +377,12 @@ describe("law 12: a retry is part of its task", () => {
     return everywhere(undefined, {
       program: () => {
         words = []
-        return Effect.map(parallelMap([1, 2], () => Effect.never, { taskTimeout: 25, attemptTimeout: 10, retry: { times: 9 } }), (result) => {
-          words = result.list.map((outcome) => `${outcome._tag === "TimedOut" ? outcome.limit : outcome._tag} after ${outcome.attempts}`)
-        })
+        return Effect.map(
+          parallelMap([1, 2], () => Effect.never, { taskTimeout: 25, attemptTimeout: 10, retry: { times: 9 } }),
+          (result) => {
+            words = result.list.map((outcome) => `${outcome._tag === "TimedOut" ? outcome.limit : outcome._tag} after ${outcome.attempts}`)
+          }
+        )
       },
       after: ({ elapsed, interrupted }) => {
         if (interrupted !== undefined) return
@@ -313,23 +396,26 @@ describe("law 12: a retry is part of its task", () => {
 describe("law 9: a deadline is readable, inherited and extended", () => {
   it("the tighter of outer and inner wins, and extending the inner one does not move the outer", () => {
     let seen: Array<number | undefined> = []
-    const left = Effect.map(Deadline.remaining, (remaining) => Option.isNone(remaining) ? undefined : Duration.toMillis(remaining.value))
+    const left = Effect.map(Deadline.remaining, (remaining) => (Option.isNone(remaining) ? undefined : Duration.toMillis(remaining.value)))
     return underEverySchedule(undefined, {
       program: () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           seen = [yield* left]
           yield* Deadline.within(
-            Effect.gen(function*() {
+            Effect.gen(function* () {
               seen.push(yield* left)
               yield* Deadline.within(
-                Effect.gen(function*() {
+                Effect.gen(function* () {
                   seen.push(yield* left)
                   yield* Deadline.extend(100)
                   seen.push(yield* left)
                 }),
                 10
               )
-              yield* Deadline.within(Effect.flatMap(left, (ms) => Effect.sync(() => seen.push(ms))), 500)
+              yield* Deadline.within(
+                Effect.flatMap(left, (ms) => Effect.sync(() => seen.push(ms))),
+                500
+              )
             }),
             50
           )

@@ -1,6 +1,19 @@
 /** Law 5: fail-fast. */
 import * as GatherResult from "@skein/core/GatherResult"
-import { cleanBeforeReturn, equalWords, errorOf, everywhere, fail, isTrue, law, recorder, valueOf, withPolicy, type Work, wordsOf } from "@skein/test/kit"
+import {
+  cleanBeforeReturn,
+  equalWords,
+  errorOf,
+  everywhere,
+  fail,
+  isTrue,
+  law,
+  recorder,
+  valueOf,
+  withPolicy,
+  type Work,
+  wordsOf
+} from "@skein/test/kit"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -60,32 +73,51 @@ law("law 5: Effect.catch sees the typed error whatever the others' cleanup does"
   })
 })
 
-law("law 5: nothing that was finished is lost, and a cancelled task is never called failed or timed out", withPolicy("interrupt"), (subject) => {
-  let cause: Cause.Cause<unknown> | undefined
-  return everywhere(subject, {
-    program: () => {
-      cause = undefined
-      return Effect.map(subject.run(works, { concurrency: 5 }, recorder()), ({ exit }) => {
-        cause = Exit.isFailure(exit) ? exit.cause : undefined
-      })
-    },
-    after: ({ interrupted }) => {
-      if (interrupted !== undefined || cause === undefined) return
-      const partial = GatherResult.fromCause(cause)
-      equalWords("values", GatherResult.values(partial!), [valueOf("done"), valueOf("payment"), valueOf("queued")])
-      equalWords("outcomes", wordsOf(partial), ["completed", "failed", "cancelled SiblingFailed", "cancelled SiblingFailed", "completed late", "completed"])
-      equalWords(
-        "reasons name who failed",
-        partial!.list.flatMap((outcome) => outcome._tag === "Cancelled" ? [outcome.reason.index] : []),
-        [1, 1]
-      )
-    }
-  })
-})
+law(
+  "law 5: nothing that was finished is lost, and a cancelled task is never called failed or timed out",
+  withPolicy("interrupt"),
+  (subject) => {
+    let cause: Cause.Cause<unknown> | undefined
+    return everywhere(subject, {
+      program: () => {
+        cause = undefined
+        return Effect.map(subject.run(works, { concurrency: 5 }, recorder()), ({ exit }) => {
+          cause = Exit.isFailure(exit) ? exit.cause : undefined
+        })
+      },
+      after: ({ interrupted }) => {
+        if (interrupted !== undefined || cause === undefined) return
+        const partial = GatherResult.fromCause(cause)
+        equalWords("values", GatherResult.values(partial!), [valueOf("done"), valueOf("payment"), valueOf("queued")])
+        equalWords("outcomes", wordsOf(partial), [
+          "completed",
+          "failed",
+          "cancelled SiblingFailed",
+          "cancelled SiblingFailed",
+          "completed late",
+          "completed"
+        ])
+        equalWords(
+          "reasons name who failed",
+          partial!.list.flatMap((outcome) => (outcome._tag === "Cancelled" ? [outcome.reason.index] : [])),
+          [1, 1]
+        )
+      }
+    })
+  }
+)
 
 law("law 5: does not wait for those who would go on: it asks them to stop", withPolicy("interrupt"), (subject) => {
   return everywhere(subject, {
-    program: () => subject.run([{ name: "endless", takes: 100_000 }, { name: "bad", takes: 2, ends: "fail" }], {}, recorder()),
+    program: () =>
+      subject.run(
+        [
+          { name: "endless", takes: 100_000 },
+          { name: "bad", takes: 2, ends: "fail" }
+        ],
+        {},
+        recorder()
+      ),
     after: ({ elapsed, interrupted }) => {
       if (interrupted === undefined && Duration.toMillis(elapsed) !== 2) fail(`took ${Duration.format(elapsed)}`)
     }

@@ -13,7 +13,25 @@ const ids = Object.entries(counts).flatMap(([system, count]) => Array.from({ len
 /** Those that concern running many things in one thread: each is forbidden by a test of this foundation, whatever comes later. */
 const ofOneThread = new Set([
   ...["A-B2", "A-B3", "A-B4", "A-B5", "A-B6", "A-B7", "A-B8", "A-B9", "A-B10", "A-B11", "A-B12", "A-B13", "A-B14", "A-B15"],
-  ...["B-B1", "B-B2", "B-B3", "B-B6", "B-B7", "B-B8", "B-B9", "B-B11", "B-B15", "B-B17", "B-B18", "B-B22", "B-B25", "B-B26", "B-B28", "B-B29", "B-B31"],
+  ...[
+    "B-B1",
+    "B-B2",
+    "B-B3",
+    "B-B6",
+    "B-B7",
+    "B-B8",
+    "B-B9",
+    "B-B11",
+    "B-B15",
+    "B-B17",
+    "B-B18",
+    "B-B22",
+    "B-B25",
+    "B-B26",
+    "B-B28",
+    "B-B29",
+    "B-B31"
+  ],
   ...["C-B1", "C-B2", "C-B4", "C-B5", "C-B7", "C-B9", "C-B13", "C-B14", "C-B19", "C-B21"],
   ...ids.filter((id) => id.startsWith("D-")),
   ...["E-B1", "E-B2", "E-B3", "E-B5", "E-B6", "E-B7", "E-B8", "E-B11", "E-B12", "E-B13", "E-B14", "E-B16"]
@@ -34,11 +52,16 @@ const read = (file: string): string => {
 
 /** The titles of a test file: the first argument of whatever makes a test of it. The title of a table of cases may be a part of it. */
 const titlesOf = (file: string): ReadonlyArray<string> =>
-  [...read(file).matchAll(/(?:\b(?:it|test|describe|rule|law|lawForAll|refused)(?:\.\w+)*(?:\([^"`]*\))?|\]\))\(\s*(?:"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g)]
-    .map(([, double, back]) => (double ?? back ?? "").replaceAll("\\\"", "\""))
+  [
+    ...read(file).matchAll(
+      /(?:\b(?:it|test|describe|rule|law|lawForAll|refused)(?:\.\w+)*(?:\([^"`]*\))?|\]\))\(\s*(?:"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g
+    )
+  ].map(([, double, back]) => (double ?? back ?? "").replaceAll('\\"', '"'))
 
 const missing = (tests: ReadonlyArray<Test>): ReadonlyArray<string> =>
-  tests.filter(([file, title]) => !titlesOf(file).some((found) => found === title || found.endsWith(title))).map(([file, title]) => `${file}: ${title}`)
+  tests
+    .filter(([file, title]) => !titlesOf(file).some((found) => found === title || found.endsWith(title)))
+    .map(([file, title]) => `${file}: ${title}`)
 
 describe("the table of flaws", () => {
   it("has each flaw of the five systems, and no other", () => {
@@ -76,7 +99,9 @@ describe("the table of bugs that others shipped", () => {
 
 describe("the laws", () => {
   it("that concern one thread have a test each, titled with the number", () => {
-    const all = ["ownership", "outcomes", "failFast", "bounds", "deadlines", "nesting", "misuse"].flatMap((name) => titlesOf(`test/laws/${name}.test.ts`))
+    const all = ["ownership", "outcomes", "failFast", "bounds", "deadlines", "nesting", "misuse"].flatMap((name) =>
+      titlesOf(`test/laws/${name}.test.ts`)
+    )
     // A dead worker or process (law 8) comes with the flavours that have any.
     const numbers = Array.from({ length: 18 }, (_, i) => i + 1).filter((n) => n !== 8)
     expect(numbers.filter((n) => !all.some((title) => title.startsWith(`law ${n}:`)))).toEqual([])

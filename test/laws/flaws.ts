@@ -9,7 +9,7 @@
 export type Test = readonly [file: string, title: string]
 
 /** Who forbids what is no matter of this foundation: an issue by its number, or a room of DESIGN.md section 2 that has no issue yet. */
-export type Later = "issue 3: parallel" | "issue 4: flavours" | "issue 5: commands" | "issue 6: engine" | "service" | "net"
+type Later = "issue 3: parallel" | "issue 4: flavours" | "issue 5: commands" | "issue 6: engine" | "service" | "net"
 
 export interface Flaw {
   /** In our own words: what a user must never meet. */
@@ -65,17 +65,26 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   // A: many stoppable tasks in one of three modes
   "A-B1": { never: "a killed process that counts as a success and takes its siblings with it", later: "issue 4: flavours" },
   "A-B2": { never: "siblings that go on after the call has failed", tests: [noOutliving, oneTypedError] },
-  "A-B3": { never: "a failure in the background that nobody hears of", tests: [["packages/core/test/TaskGroup.make.test.ts", "logs failures that nobody joined when the scope closes"], everyFailure] },
+  "A-B3": {
+    never: "a failure in the background that nobody hears of",
+    tests: [["packages/core/test/TaskGroup.make.test.ts", "logs failures that nobody joined when the scope closes"], everyFailure]
+  },
   "A-B4": { never: "a task that is asked to stop more than once", tests: [onceEach] },
   "A-B5": { never: "one failing stop that spares the rest, or takes the place of the first error", tests: [oneTypedError, everyFailure] },
   "A-B6": { never: "a stop without a bound", tests: [abandonedListed, slowIsSaid], later: "issue 4: flavours" },
   "A-B7": { never: "an empty list that is an error in one mode and fine in another", tests: [nothingGiven] },
-  "A-B8": { never: "start, stop and start again with an effect that depends on luck", tests: [afterClose, ["packages/core/test/TaskGroup.handle.test.ts", "makes a task of its own of each run of the same spawn effect"]] },
+  "A-B8": {
+    never: "start, stop and start again with an effect that depends on luck",
+    tests: [afterClose, ["packages/core/test/TaskGroup.handle.test.ts", "makes a task of its own of each run of the same spawn effect"]]
+  },
   "A-B9": { never: "a cancelled task that escapes the policy and breaks the counters", tests: [isolated, inOrder, anyProgram] },
   "A-B10": { never: "an exit or an odd exception that slips past the policy", tests: [anyThrown], later: "issue 4: flavours" },
   "A-B11": { never: "a task called fine because it is nothing else", tests: [inOrder] },
   "A-B12": { never: "values and second failures that are thrown away", tests: [everyFailure, inOrder] },
-  "A-B13": { never: "one failure logged three times", tests: [["packages/core/test/TaskGroup.test.ts", "does not log a failure that the body only passed on from a task it joined"]] },
+  "A-B13": {
+    never: "one failure logged three times",
+    tests: [["packages/core/test/TaskGroup.test.ts", "does not log a failure that the body only passed on from a task it joined"]]
+  },
   "A-B14": { never: "a fixed list of tasks that nothing can be added to or taken from", tests: [fromInside], later: "service" },
   "A-B15": { never: "work that begins, and leaks, in a constructor", tests: [noLeaks], later: "service" },
   "A-B16": { never: "documentation and types that say another thing than the code", tests: [refusedOptions], later: "service" },
@@ -84,7 +93,16 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   // B: jobs with states, dependencies, conditions
   "B-B1": { never: "a slot that is taken and never given back", tests: [limiterEndsFull, anyProgram] },
   "B-B2": { never: "a wait that ends at the first of several attempts", tests: [retryIsPart] },
-  "B-B3": { never: "cancelling one that stops the world for the others", tests: [["packages/core/test/TaskGroup.handle.test.ts", "interrupts the task, waits for its cleanup and gives the outcome with the reason; the others go on"]], later: "issue 4: flavours" },
+  "B-B3": {
+    never: "cancelling one that stops the world for the others",
+    tests: [
+      [
+        "packages/core/test/TaskGroup.handle.test.ts",
+        "interrupts the task, waits for its cleanup and gives the outcome with the reason; the others go on"
+      ]
+    ],
+    later: "issue 4: flavours"
+  },
   "B-B4": { never: "a killed command that is done", later: "issue 5: commands" },
   "B-B5": { never: "grandchildren that survive a cancel", later: "issue 5: commands" },
   "B-B6": { never: "a callback that throws and leaves the task running for ever", tests: [observersHarmless] },
@@ -96,29 +114,72 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   "B-B12": { never: "times of day compared digit by digit", later: "issue 6: engine" },
   "B-B13": { never: "a period that is shared, spent unseen, or drifts", later: "issue 6: engine" },
   "B-B14": { never: "a schedule that floods or overlaps itself", later: "issue 6: engine" },
-  "B-B15": { never: "one task that runs twice at once because it was submitted again", tests: [["packages/core/test/TaskGroup.handle.test.ts", "makes a task of its own of each run of the same spawn effect"]], later: "issue 6: engine" },
+  "B-B15": {
+    never: "one task that runs twice at once because it was submitted again",
+    tests: [["packages/core/test/TaskGroup.handle.test.ts", "makes a task of its own of each run of the same spawn effect"]],
+    later: "issue 6: engine"
+  },
   "B-B16": { never: "a second run on the first run's inputs", later: "issue 6: engine" },
-  "B-B17": { never: "an old error that stays after a retry succeeded", tests: [retryIsPart, ["packages/core/test/TaskGroup.handle.test.ts", "counts once: the first reason stands"]] },
-  "B-B18": { never: "threads, pools, results or folders that pile up", tests: [noLeaks, ["packages/core/test/TaskGroup.time.test.ts", "keeps the place of an abandoned task taken until it really ends, and counts it"]], later: "issue 6: engine" },
+  "B-B17": {
+    never: "an old error that stays after a retry succeeded",
+    tests: [retryIsPart, ["packages/core/test/TaskGroup.handle.test.ts", "counts once: the first reason stands"]]
+  },
+  "B-B18": {
+    never: "threads, pools, results or folders that pile up",
+    tests: [
+      noLeaks,
+      ["packages/core/test/TaskGroup.time.test.ts", "keeps the place of an abandoned task taken until it really ends, and counts it"]
+    ],
+    later: "issue 6: engine"
+  },
   "B-B19": { never: "callables that are refused for what they are", later: "issue 6: engine" },
   "B-B20": { never: "output captured from the wrong task", later: "issue 6: engine" },
   "B-B21": { never: "a plain function that blocks the scheduling of everything", later: "issue 4: flavours" },
-  "B-B22": { never: "leaving a scope that abandons what runs in it", tests: [noOutliving, ["packages/core/test/TaskGroup.make.test.ts", "cancels its tasks and awaits them when the scope closes"]] },
+  "B-B22": {
+    never: "leaving a scope that abandons what runs in it",
+    tests: [noOutliving, ["packages/core/test/TaskGroup.make.test.ts", "cancels its tasks and awaits them when the scope closes"]]
+  },
   "B-B23": { never: "a launcher bound to an engine that is gone", later: "issue 6: engine" },
   "B-B24": { never: "an unread stream that holds its slot for ever", tests: [lazily], later: "issue 6: engine" },
   "B-B25": { never: "a bound of 0 that means none, an option that is misspelt and ignored", tests: [refusedOptions] },
-  "B-B26": { never: "a cancel that comes too early and breaks", tests: [["packages/core/test/TaskGroup.handle.test.ts", "takes a queued task out: it never runs, and whoever waits for it is told"], anyProgram] },
+  "B-B26": {
+    never: "a cancel that comes too early and breaks",
+    tests: [
+      ["packages/core/test/TaskGroup.handle.test.ts", "takes a queued task out: it never runs, and whoever waits for it is told"],
+      anyProgram
+    ]
+  },
   "B-B27": { never: "inputs inside of inputs passed on unresolved", later: "issue 6: engine" },
   "B-B28": { never: "an end that does not say why", tests: [everyFailure, nothingAfterDeadline, nothingLost] },
-  "B-B29": { never: "polling, and an order that depends on it", tests: [constantCost, ["packages/core/test/TaskGroup.test.ts", "starts all high tasks before the first normal one, and those before the low ones"]] },
+  "B-B29": {
+    never: "polling, and an order that depends on it",
+    tests: [
+      constantCost,
+      ["packages/core/test/TaskGroup.test.ts", "starts all high tasks before the first normal one, and those before the low ones"]
+    ]
+  },
   "B-B30": { never: "a server called ready or dead by mistake", later: "issue 5: commands" },
-  "B-B31": { never: "no time limit, no back-off, no reason, no progress", tests: [ownClock, retryIsPart, nothingLost], later: "issue 6: engine" },
+  "B-B31": {
+    never: "no time limit, no back-off, no reason, no progress",
+    tests: [ownClock, retryIsPart, nothingLost],
+    later: "issue 6: engine"
+  },
 
   // C: components wired by ports
   "C-B1": { never: "the real error hidden behind the one of the clean-up", tests: [oneTypedError, everyFailure] },
   "C-B2": { never: "a failed run that leaves its parts alive and loses what was done", tests: [noOutliving, nothingLost] },
   "C-B3": { never: "configuration that hangs", later: "net" },
-  "C-B4": { never: "an interrupted wait that stays in the line and takes what is meant for the next", tests: [["packages/core/test/Limiter.sweep.test.ts", "takes a cancelled waiter out of the queue, so that later releases wake the others (anyio#1145, cockatiel#112, piscina#805)"], anyProgram], later: "net" },
+  "C-B4": {
+    never: "an interrupted wait that stays in the line and takes what is meant for the next",
+    tests: [
+      [
+        "packages/core/test/Limiter.sweep.test.ts",
+        "takes a cancelled waiter out of the queue, so that later releases wake the others (anyio#1145, cockatiel#112, piscina#805)"
+      ],
+      anyProgram
+    ],
+    later: "net"
+  },
   "C-B5": { never: "a hang without a diagnosis", tests: [waitsSeen, refusedWaits], later: "net" },
   "C-B6": { never: "a second wire that silently replaces the first", later: "net" },
   "C-B7": { never: "a bound that does not bind", tests: [bounded], later: "net" },
@@ -127,7 +188,11 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   "C-B10": { never: "a signature that crashes for its style", later: "net" },
   "C-B11": { never: "edits that break the structure", later: "net" },
   "C-B12": { never: "names that cannot be looked up again", later: "net" },
-  "C-B13": { never: "one failure after which a part is dead and looks alive, and messages that pile up as tasks", tests: [isolated], later: "net" },
+  "C-B13": {
+    never: "one failure after which a part is dead and looks alive, and messages that pile up as tasks",
+    tests: [isolated],
+    later: "net"
+  },
   "C-B14": { never: "one failure told again by every later call", tests: [isolated, everyFailure] },
   "C-B15": { never: "public functions that call what does not exist", later: "net" },
   "C-B16": { never: "a drawing that changes from run to run", later: "net" },
@@ -135,44 +200,112 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   "C-B18": { never: "a dead child that nobody notices", later: "issue 4: flavours" },
   "C-B19": { never: "a stop that hangs or fails by chance", tests: [noLeaks, anyProgram], later: "issue 4: flavours" },
   "C-B20": { never: "a remote part whose making blocks, and whose calls leak", later: "net" },
-  "C-B21": { never: "a history that is kept for ever", tests: [["packages/core/test/TaskGroup.make.test.ts", "keeps no outcomes with outcomes drop, but still those that the group fails with"]], later: "net" },
+  "C-B21": {
+    never: "a history that is kept for ever",
+    tests: [
+      ["packages/core/test/TaskGroup.make.test.ts", "keeps no outcomes with outcomes drop, but still those that the group fails with"]
+    ],
+    later: "net"
+  },
   "C-B22": { never: "known gaps that nobody closes", later: "net" },
 
   // D: fan-out and fan-in
   "D-B1": { never: "children that run on after their caller was cancelled", tests: [noOutlivingInterrupted] },
-  "D-B2": { never: "a race that waits for all and names the wrong winner", tests: [["packages/parallel/test/Joiner.test.ts", "gives the first value to arrive, not the first that started, and waits for no other"]] },
+  "D-B2": {
+    never: "a race that waits for all and names the wrong winner",
+    tests: [
+      ["packages/parallel/test/Joiner.test.ts", "gives the first value to arrive, not the first that started, and waits for no other"]
+    ]
+  },
   "D-B3": { never: "results that change after they were returned", tests: [unchanged] },
   "D-B4": { never: "a return before the cleanup has run", tests: [noOutliving, longCleanup] },
-  "D-B5": { never: "a fail-fast that does not fail, and calls cancelled what is timed out", tests: [oneTypedError, nothingLost, failsFast] },
+  "D-B5": {
+    never: "a fail-fast that does not fail, and calls cancelled what is timed out",
+    tests: [oneTypedError, nothingLost, failsFast]
+  },
   "D-B6": { never: "a retry that is not made", tests: [retryIsPart] },
   "D-B7": { never: "queueing counted as running, and tasks that never began called timed out", tests: [ownClock, nothingAfterDeadline] },
-  "D-B8": { never: "a cancel inside a child that is swallowed", tests: [noOutlivingInterrupted, ["packages/parallel/test/parallelMap.test.ts", "tells a task whose fiber somebody else interrupted as cancelled, and goes on"]] },
+  "D-B8": {
+    never: "a cancel inside a child that is swallowed",
+    tests: [
+      noOutlivingInterrupted,
+      ["packages/parallel/test/parallelMap.test.ts", "tells a task whose fiber somebody else interrupted as cancelled, and goes on"]
+    ]
+  },
   "D-B9": { never: "an error for an empty input", tests: [nothingGiven] },
   "D-B10": { never: "a nested call that waits for its own caller's permit", tests: [nestedLimiter, fromInside] },
-  "D-B11": { never: "no time limit of a task, a lost message, no way to be unlimited", tests: [ownClock, ["packages/parallel/test/parallelMap.test.ts", "keeps a defect as it is, also undefined and what is no error"], refusedOptions] },
-  "D-B12": { never: "a complaint after the work, and unknown words that mean something", tests: [refusedOptions, ["packages/parallel/test/fanOut.test.ts", "a joiner that throws at the end carries what was there"]] },
+  "D-B11": {
+    never: "no time limit of a task, a lost message, no way to be unlimited",
+    tests: [
+      ownClock,
+      ["packages/parallel/test/parallelMap.test.ts", "keeps a defect as it is, also undefined and what is no error"],
+      refusedOptions
+    ]
+  },
+  "D-B12": {
+    never: "a complaint after the work, and unknown words that mean something",
+    tests: [refusedOptions, ["packages/parallel/test/fanOut.test.ts", "a joiner that throws at the end carries what was there"]]
+  },
   "D-B13": { never: "results without index, name or order", tests: [inOrder, everyFailure] },
-  "D-B14": { never: "all tasks built before the first runs, and a mapper that throws away the call", tests: [lazily, ["packages/parallel/test/parallelMap.test.ts", "fails the item whose mapper throws, with what it threw"]] },
-  "D-B15": { never: "a return type that depends on a word", tests: [["packages/parallel/test/parallelGather.test.ts", "gives a tuple of outcomes for a tuple"]] },
+  "D-B14": {
+    never: "all tasks built before the first runs, and a mapper that throws away the call",
+    tests: [lazily, ["packages/parallel/test/parallelMap.test.ts", "fails the item whose mapper throws, with what it threw"]]
+  },
+  "D-B15": {
+    never: "a return type that depends on a word",
+    tests: [["packages/parallel/test/parallelGather.test.ts", "gives a tuple of outcomes for a tuple"]]
+  },
   "D-B16": { never: "an odd exception that leaves a task running in the books", tests: [anyThrown] },
-  "D-B17": { never: "a timeout that loses what was done", tests: [partialKept, ["packages/parallel/test/parallelGather.test.ts", "keeps the shape on the partial result of a time-out that fails"]] },
-  "D-B18": { never: "no quorum, no hedge, no priority, no progress, one limiter only", tests: [["packages/parallel/test/Joiner.test.ts", "gives n values in the order of arrival, as soon as they are there"], nestedLimiter], later: "issue 3: parallel" },
+  "D-B17": {
+    never: "a timeout that loses what was done",
+    tests: [
+      partialKept,
+      ["packages/parallel/test/parallelGather.test.ts", "keeps the shape on the partial result of a time-out that fails"]
+    ]
+  },
+  "D-B18": {
+    never: "no quorum, no hedge, no priority, no progress, one limiter only",
+    tests: [["packages/parallel/test/Joiner.test.ts", "gives n values in the order of arrival, as soon as they are there"], nestedLimiter],
+    later: "issue 3: parallel"
+  },
 
   // E: services under one runtime
   "E-B1": { never: "cleanup that is cut off by a second cancel", tests: [onceEach, longCleanup] },
   "E-B2": { never: "a shutdown without a bound", tests: [abandonedListed] },
-  "E-B3": { never: "a shutdown from inside that locks up", tests: [fromInside, ["test/laws/nesting.test.ts", "a task that cancels its group, or itself, is interrupted and not waited for by itself"]], later: "service" },
+  "E-B3": {
+    never: "a shutdown from inside that locks up",
+    tests: [
+      fromInside,
+      ["test/laws/nesting.test.ts", "a task that cancels its group, or itself, is interrupted and not waited for by itself"]
+    ],
+    later: "service"
+  },
   "E-B4": { never: "threads that outlive their owner", later: "issue 4: flavours" },
   "E-B5": { never: "work that is accepted after the end, and runs later or never", tests: [afterClose] },
-  "E-B6": { never: "a stop that is lost because it came early", tests: [["packages/core/test/TaskGroup.handle.test.ts", "reaches a child that cancels its group before its first suspension (cpython#155418)"]], later: "service" },
+  "E-B6": {
+    never: "a stop that is lost because it came early",
+    tests: [
+      ["packages/core/test/TaskGroup.handle.test.ts", "reaches a child that cancels its group before its first suspension (cpython#155418)"]
+    ],
+    later: "service"
+  },
   "E-B7": { never: "a wrong word that is accepted and kills at start", tests: [refusedOptions] },
   "E-B8": { never: "one failure that ends everything, with no choice", tests: [isolated], later: "service" },
   "E-B9": { never: "a service that starts once in a life", later: "service" },
   "E-B10": { never: "work that does not run because nobody holds a reference", later: "service" },
   "E-B11": { never: "only the first failure, in a shape that depends on the mode, without a name", tests: [everyFailure] },
   "E-B12": { never: "an exit that passes by the error handling", tests: [anyThrown], later: "issue 4: flavours" },
-  "E-B13": { never: "finished tasks that are kept for ever, and no bound", tests: [bounded, ["packages/core/test/TaskGroup.make.test.ts", "keeps no outcomes with outcomes drop, but still those that the group fails with"]] },
-  "E-B14": { never: "a start that waits for a poll", tests: [constantCost, ["packages/core/test/TaskGroup.test.ts", "runs 20,000 tasks that each spawn the next without filling the stack"]] },
+  "E-B13": {
+    never: "finished tasks that are kept for ever, and no bound",
+    tests: [
+      bounded,
+      ["packages/core/test/TaskGroup.make.test.ts", "keeps no outcomes with outcomes drop, but still those that the group fails with"]
+    ]
+  },
+  "E-B14": {
+    never: "a start that waits for a poll",
+    tests: [constantCost, ["packages/core/test/TaskGroup.test.ts", "runs 20,000 tasks that each spawn the next without filling the stack"]]
+  },
   "E-B15": { never: "a process-wide lock that one hung runtime holds", later: "service" },
   "E-B16": { never: "a returned value that is fatal", tests: [inOrder], later: "service" },
   "E-B17": { never: "configuration that crashes when it is empty", later: "service" },
@@ -181,20 +314,54 @@ export const flaws: Readonly<Record<string, Flaw>> = {
 
 /** Bugs that other libraries have shipped and that concern one thread, by what FACTS.md calls them. */
 export const shipped: Readonly<Record<string, ReadonlyArray<Test>>> = {
-  "cpython#155418": [["packages/core/test/TaskGroup.handle.test.ts", "reaches a child that cancels its group before its first suspension (cpython#155418)"]],
-  "Effect#6081": [["packages/core/test/Limiter.sweep.test.ts", "gives every permit back: permit lost between taking and installing the release (Effect#6081, #6910, #8391)"], limiterEndsFull],
-  "kotlinx#1477": [["packages/core/test/Limiter.sweep.test.ts", "gives every permit back: permit lost between taking and installing the release (Effect#6081, #6910, #8391)"]],
-  "anyio#1170": [["packages/core/test/Limiter.sweep.test.ts", "never exceeds the limit between release and wake (anyio#1170: over-granting)"]],
-  "anyio#1145": [["packages/core/test/Limiter.sweep.test.ts", "takes a cancelled waiter out of the queue, so that later releases wake the others (anyio#1145, cockatiel#112, piscina#805)"]],
-  "effectionx#260": [["packages/core/test/TaskGroup.make.test.ts", "never runs queued work after the close (effectionx#260), and lets no spawner wait (p-limit#25)"], [nesting, "what was queued when a group ended never runs"]],
+  "cpython#155418": [
+    ["packages/core/test/TaskGroup.handle.test.ts", "reaches a child that cancels its group before its first suspension (cpython#155418)"]
+  ],
+  "Effect#6081": [
+    [
+      "packages/core/test/Limiter.sweep.test.ts",
+      "gives every permit back: permit lost between taking and installing the release (Effect#6081, #6910, #8391)"
+    ],
+    limiterEndsFull
+  ],
+  "kotlinx#1477": [
+    [
+      "packages/core/test/Limiter.sweep.test.ts",
+      "gives every permit back: permit lost between taking and installing the release (Effect#6081, #6910, #8391)"
+    ]
+  ],
+  "anyio#1170": [
+    ["packages/core/test/Limiter.sweep.test.ts", "never exceeds the limit between release and wake (anyio#1170: over-granting)"]
+  ],
+  "anyio#1145": [
+    [
+      "packages/core/test/Limiter.sweep.test.ts",
+      "takes a cancelled waiter out of the queue, so that later releases wake the others (anyio#1145, cockatiel#112, piscina#805)"
+    ]
+  ],
+  "effectionx#260": [
+    [
+      "packages/core/test/TaskGroup.make.test.ts",
+      "never runs queued work after the close (effectionx#260), and lets no spawner wait (p-limit#25)"
+    ],
+    [nesting, "what was queued when a group ended never runs"]
+  ],
   "ZIO#3970": [["packages/parallel/test/parallelMap.test.ts", "fails the item whose mapper throws, with what it threw"]],
   "ZIO#4253": [["packages/core/test/TaskGroup.test.ts", "ends its loops inside a region that cannot be interrupted (ZIO#4253)"]],
-  "p-map#76": [["packages/core/test/Limiter.sweep.test.ts", "keeps the limit when the fibers that ask are pulled from an async source (p-map#76)"], lazily],
+  "p-map#76": [
+    ["packages/core/test/Limiter.sweep.test.ts", "keeps the limit when the fibers that ask are pulled from an async source (p-map#76)"],
+    lazily
+  ],
   "p-map#42": [failsFast],
-  "p-limit#25": [["packages/core/test/Limiter.sweep.test.ts", "leaves nobody waiting when all waiters are cleared away by their owner (p-limit#25)"], ["packages/core/test/TaskGroup.handle.test.ts", "frees the one who waits for the place of the task it takes out (p-limit#25)"]],
+  "p-limit#25": [
+    ["packages/core/test/Limiter.sweep.test.ts", "leaves nobody waiting when all waiters are cleared away by their owner (p-limit#25)"],
+    ["packages/core/test/TaskGroup.handle.test.ts", "frees the one who waits for the place of the task it takes out (p-limit#25)"]
+  ],
   "kotlinx#1374": [["packages/core/test/Deadline.test.ts", "is not swallowed by what catches the inner one (kotlinx#1374)"]],
   "kotlinx#67": [["packages/core/test/Deadline.test.ts", "is never reported as the other (kotlinx#67)"]],
-  "trio#1457": [["packages/core/test/TaskGroup.test.ts", "hands the interruption on when parent and child are cancelled in one tick (trio#1457)"]],
+  "trio#1457": [
+    ["packages/core/test/TaskGroup.test.ts", "hands the interruption on when parent and child are cancelled in one tick (trio#1457)"]
+  ],
   "anyio#1111": [["packages/core/test/Limiter.sweep.test.ts", "does not spin while somebody waits (anyio#1111)"]],
   "p-some#5": [["packages/parallel/test/Joiner.test.ts", "fails with every cause as soon as n values can no longer come"]],
   "race of nothing": [["packages/parallel/test/Joiner.test.ts", "fails at once for no input"], nothingGiven]

@@ -23,7 +23,7 @@ const times: ReadonlyArray<unknown> = [-1, NaN, "soon", {}, null, "-1 seconds", 
 describe("law 17: a wrong option is refused at once, and the message says what it must be and what it was", () => {
   for (const [where, make] of Object.entries(makers)) {
     const refuses = (option: string, value: unknown): void =>
-      it(`${where}: ${option} ${typeof value === "bigint" ? `${value}n` : JSON.stringify(value) ?? String(value)}`, () => {
+      it(`${where}: ${option} ${typeof value === "bigint" ? `${value}n` : (JSON.stringify(value) ?? String(value))}`, () => {
         let error: unknown
         try {
           make({ [option]: value })
@@ -61,7 +61,9 @@ describe("law 17: a wrong option is refused at once, and the message says what i
 
   for (const permits of [0, -1, 2.5, NaN, "3", undefined]) {
     it(`Limiter.make: permits ${String(permits)}`, () => {
-      expect(() => Limiter.makeUnsafe({ permits: permits as never })).toThrow(/^Limiter.make: permits must be a whole number of at least 1, got /)
+      expect(() => Limiter.makeUnsafe({ permits: permits as never })).toThrow(
+        /^Limiter.make: permits must be a whole number of at least 1, got /
+      )
     })
   }
 

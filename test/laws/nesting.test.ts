@@ -17,20 +17,34 @@ type Group = TaskGroup.TaskGroup<string>
 /** Each is done inside of a task of `group`, which has a single place. It gives a word. */
 const operations: Record<string, (group: Group, limiter: Limiter.Limiter) => Effect.Effect<string, unknown>> = {
   "spawn and forget": (group) => Effect.as(group.spawn(Effect.void), "spawned"),
-  "spawn and await": (group) => Effect.flatMap(group.spawn(Effect.succeed("value")), (handle) => Effect.map(handle.await, ({ status }) => status)),
+  "spawn and await": (group) =>
+    Effect.flatMap(group.spawn(Effect.succeed("value")), (handle) => Effect.map(handle.await, ({ status }) => status)),
   "spawn and join": (group) => Effect.flatMap(group.spawn(Effect.succeed("value")), (handle) => handle.join),
   "spawn two levels and join": (group) =>
-    Effect.flatMap(group.spawn(Effect.flatMap(group.spawn(Effect.succeed("value")), (inner) => Effect.orDie(inner.join))), (handle) => handle.join),
-  "spawn and cancel": (group) => Effect.flatMap(group.spawn(Effect.sleep(1_000)), (handle) => Effect.map(handle.cancel("no more"), ({ status }) => status)),
+    Effect.flatMap(
+      group.spawn(Effect.flatMap(group.spawn(Effect.succeed("value")), (inner) => Effect.orDie(inner.join))),
+      (handle) => handle.join
+    ),
+  "spawn and cancel": (group) =>
+    Effect.flatMap(group.spawn(Effect.sleep(1_000)), (handle) => Effect.map(handle.cancel("no more"), ({ status }) => status)),
   "read the stats": (group) => Effect.map(group.stats, ({ running }) => `running ${running}`),
   "read the dump": (group) => Effect.map(group.dump, ({ tasks }) => `tasks ${tasks.length}`),
   "read the result": (group) => Effect.map(group.result, ({ total }) => `total ${total}`),
-  "ask for the next outcome": (group) => Effect.flatMap(group.spawn(Effect.succeed("value")), () => Effect.map(group.next, (next) => Option.isSome(next) ? next.value.status : "none")),
+  "ask for the next outcome": (group) =>
+    Effect.flatMap(group.spawn(Effect.succeed("value")), () =>
+      Effect.map(group.next, (next) => (Option.isSome(next) ? next.value.status : "none"))
+    ),
   "ask for the next outcome when nobody else is left": (group) => Effect.map(group.next, (next) => next._tag),
-  "a gather inside": () => Effect.map(parallelMap([1, 2, 3], Effect.succeed, { concurrency: 1 }), ({ completed }) => `completed ${completed}`),
+  "a gather inside": () =>
+    Effect.map(parallelMap([1, 2, 3], Effect.succeed, { concurrency: 1 }), ({ completed }) => `completed ${completed}`),
   "a group inside": () => TaskGroup.run({}, (inner: TaskGroup.TaskGroup<never>) => Effect.as(inner.spawn(Effect.void), "done")),
   "a gather under the same limiter, twice": (_, limiter) =>
-    limiter.withPermit(Effect.map(parallelMap([1, 2], (n) => limiter.withPermit(Effect.succeed(n)), { limiter }), ({ completed }) => `completed ${completed}`)),
+    limiter.withPermit(
+      Effect.map(
+        parallelMap([1, 2], (n) => limiter.withPermit(Effect.succeed(n)), { limiter }),
+        ({ completed }) => `completed ${completed}`
+      )
+    ),
   "a deadline inside a permit inside a deadline": (_, limiter) =>
     Deadline.within(limiter.withPermit(Deadline.within(limiter.withPermit(Effect.succeed("done")), 5)), 10)
 }
@@ -57,15 +71,22 @@ describe("law 14: any operation may be called from inside any task", () => {
     it(name, () => {
       let answer = ""
       const program = () =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           answer = ""
           const limiter = yield* Limiter.make({ permits: 1 })
           yield* TaskGroup.run({ concurrency: 1 }, (group: Group) =>
-            group.spawn(Effect.map(Effect.orDie(operation(group, limiter)), (word) => {
-              answer = word
-            })))
+            group.spawn(
+              Effect.map(Effect.orDie(operation(group, limiter)), (word) => {
+                answer = word
+              })
+            )
+          )
         })
-      return everywhere(undefined, { program, seeds: 400, after: ({ interrupted }) => interrupted === undefined ? equal("answer", answer, answers[name]) : undefined })
+      return everywhere(undefined, {
+        program,
+        seeds: 400,
+        after: ({ interrupted }) => (interrupted === undefined ? equal("answer", answer, answers[name]) : undefined)
+      })
     })
   }
 
@@ -73,14 +94,21 @@ describe("law 14: any operation may be called from inside any task", () => {
     let words: Array<string> = []
     const program = () =>
       TaskGroup.run({ onFailure: "isolate", concurrency: 2, onOutcome: (outcome) => words.push(outcome.status) }, (group) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           words = []
-          const self: TaskGroup.Handle<unknown, unknown> = yield* group.spawn(Effect.andThen(Effect.sleep(1), Effect.suspend(() => self.cancel("myself"))))
+          const self: TaskGroup.Handle<unknown, unknown> = yield* group.spawn(
+            Effect.andThen(
+              Effect.sleep(1),
+              Effect.suspend(() => self.cancel("myself"))
+            )
+          )
           yield* group.spawn(Effect.andThen(Effect.sleep(3), group.cancel("all")))
-        }))
+        })
+      )
     return everywhere(undefined, {
       program,
-      after: ({ interrupted }) => interrupted === undefined ? isTrue(`outcomes: ${words.join()}`, words[0] === "cancelled" && words.length === 2) : undefined
+      after: ({ interrupted }) =>
+        interrupted === undefined ? isTrue(`outcomes: ${words.join()}`, words[0] === "cancelled" && words.length === 2) : undefined
     })
   })
 })
@@ -100,23 +128,37 @@ describe("law 14: a wait that could never end is refused, with the reason", () =
 
   refused("a task that awaits itself", /waits for its own end, which would never come/, () =>
     TaskGroup.run({}, (group: Group) =>
-      Effect.gen(function*() {
-        const self: TaskGroup.Handle<unknown, string> = yield* group.spawn(Effect.andThen(Effect.sleep(1), Effect.suspend(() => self.await)))
-      })))
+      Effect.gen(function* () {
+        const self: TaskGroup.Handle<unknown, string> = yield* group.spawn(
+          Effect.andThen(
+            Effect.sleep(1),
+            Effect.suspend(() => self.await)
+          )
+        )
+      })
+    )
+  )
 
   refused("a task that joins its own group", /of the same group waits for the whole group and so for itself/, () =>
-    TaskGroup.run({}, (group: Group) => group.spawn(group.join)))
+    TaskGroup.run({}, (group: Group) => group.spawn(group.join))
+  )
 
   refused("more permits than there are", /RangeError: .*must be/, () =>
-    Effect.flatMap(Limiter.make({ permits: 2 }), (limiter) => limiter.withPermits(3)(Effect.void)))
+    Effect.flatMap(Limiter.make({ permits: 2 }), (limiter) => limiter.withPermits(3)(Effect.void))
+  )
 
-  refused("two limiters taken in both orders, with the cycle written out", /LimiterCycle.*holds limiter "[ab]".*waits for limiter "[ab]".*held by/s, () =>
-    Effect.gen(function*() {
-      const a = yield* Limiter.make({ permits: 1, name: "a" })
-      const b = yield* Limiter.make({ permits: 1, name: "b" })
-      const move = (from: Limiter.Limiter, to: Limiter.Limiter) => from.withPermit(Effect.andThen(Effect.sleep(1), to.withPermit(Effect.void)))
-      return yield* Effect.all([move(a, b), move(b, a)], { concurrency: 2, discard: true })
-    }))
+  refused(
+    "two limiters taken in both orders, with the cycle written out",
+    /LimiterCycle.*holds limiter "[ab]".*waits for limiter "[ab]".*held by/s,
+    () =>
+      Effect.gen(function* () {
+        const a = yield* Limiter.make({ permits: 1, name: "a" })
+        const b = yield* Limiter.make({ permits: 1, name: "b" })
+        const move = (from: Limiter.Limiter, to: Limiter.Limiter) =>
+          from.withPermit(Effect.andThen(Effect.sleep(1), to.withPermit(Effect.void)))
+        return yield* Effect.all([move(a, b), move(b, a)], { concurrency: 2, discard: true })
+      })
+  )
 })
 
 describe("law 14: what waits is seen", () => {
@@ -124,14 +166,15 @@ describe("law 14: what waits is seen", () => {
     let dumped = ""
     const program = () =>
       TaskGroup.run({ name: "shop" }, (group: Group) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const limiter = yield* Limiter.make({ permits: 1, name: "till" })
           yield* group.spawn(limiter.withPermit(Effect.never), { name: "customer" })
           yield* Effect.sleep(1)
           yield* group.spawn(limiter.withPermit(Effect.void), { name: "next" })
           yield* Effect.sleep(1)
           dumped = TaskGroup.format(yield* group.dump)
-        }))
+        })
+      )
     const run = await Simulator.run(() => quiet(program()))
     expect(dumped).toMatch(/next: running.*waits for a permit of limiter "till" \(1 of 1 taken\)/)
     expect(run.verdict).toBe("deadlock")
@@ -143,11 +186,15 @@ lawForAll("law 14: nested use of one limiter works at every size", (subject) => 
   let words: Array<string> = []
   return underEverySchedule(subject, {
     program: () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const limiter = yield* Limiter.make({ permits: 1 })
         // The outer call holds the only permit while it waits for the inner one.
         const inner = subject.run([{ name: "a", takes: 1 }, { name: "b" }], { concurrency: 2 }, recorder())
-        const result = yield* parallelMap([1, 2], () => Effect.flatMap(limiter.withPermit(inner), (answer) => Effect.succeed(wordsOf(answer.result).join())), { limiter })
+        const result = yield* parallelMap(
+          [1, 2],
+          () => Effect.flatMap(limiter.withPermit(inner), (answer) => Effect.succeed(wordsOf(answer.result).join())),
+          { limiter }
+        )
         words = GatherResult.values(result)
       }),
     after: () => equalWords("outcomes", words, ["completed,completed", "completed,completed"])
@@ -160,12 +207,13 @@ describe("law 15: after close, operations answer and nothing runs", () => {
       let ran = 0
       let seen: Array<unknown> = []
       const run = Effect.sync(() => ran++)
-      const closed: Effect.Effect<TaskGroup.IsolatedGroup> = form === "run"
-        ? TaskGroup.run({ onFailure: "isolate" }, (group) => Effect.succeed(group))
-        : Effect.scoped(TaskGroup.make({ onFailure: "isolate" }))
+      const closed: Effect.Effect<TaskGroup.IsolatedGroup> =
+        form === "run"
+          ? TaskGroup.run({ onFailure: "isolate" }, (group) => Effect.succeed(group))
+          : Effect.scoped(TaskGroup.make({ onFailure: "isolate" }))
       return everywhere(undefined, {
         program: () =>
-          Effect.gen(function*() {
+          Effect.gen(function* () {
             ran = 0
             seen = []
             const group = yield* closed
@@ -194,13 +242,21 @@ describe("law 15: after close, operations answer and nothing runs", () => {
         Effect.suspend(() => {
           ran = 0
           return Effect.andThen(
-            Effect.exit(TaskGroup.run({ concurrency: 1 }, (group: Group) =>
-              group.spawn(Effect.andThen(Effect.forEach([1, 2, 3], () => group.spawn(Effect.sync(() => ran++))), Effect.fail("no"))))),
+            Effect.exit(
+              TaskGroup.run({ concurrency: 1 }, (group: Group) =>
+                group.spawn(
+                  Effect.andThen(
+                    Effect.forEach([1, 2, 3], () => group.spawn(Effect.sync(() => ran++))),
+                    Effect.fail("no")
+                  )
+                )
+              )
+            ),
             Effect.sleep(100)
           )
         }),
       // A task that a stranger interrupts has not failed: then the others go on.
-      after: ({ interrupted }) => interrupted === undefined || interrupted === "main" ? equal("ran", ran, 0) : undefined
+      after: ({ interrupted }) => (interrupted === undefined || interrupted === "main" ? equal("ran", ran, 0) : undefined)
     })
   })
 })

@@ -29,11 +29,16 @@ import { describe, it } from "vitest"
 type Result = GatherResult.GatherResult<unknown, unknown>
 
 const faults = (cause: Cause.Cause<unknown>): Array<string> =>
-  cause.reasons.flatMap((reason) => reason._tag === "Fail" ? [String(reason.error)] : reason._tag === "Die" ? [String(reason.defect)] : [])
+  cause.reasons.flatMap((reason) =>
+    reason._tag === "Fail" ? [String(reason.error)] : reason._tag === "Die" ? [String(reason.defect)] : []
+  )
 
 /** All that could be seen of a result, as one word. */
 const pictureOf = (result: Result): string =>
-  JSON.stringify([{ ...result, list: undefined, outcomes: undefined, abandoned: result.abandoned.length, elapsed: 0 }, result.list.map((outcome) => JSON.stringify(outcome))])
+  JSON.stringify([
+    { ...result, list: undefined, outcomes: undefined, abandoned: result.abandoned.length, elapsed: 0 },
+    result.list.map((outcome) => JSON.stringify(outcome))
+  ])
 
 /** Ends in every way there is, and has more than there are places. */
 const mixed: ReadonlyArray<Work> = [
@@ -54,19 +59,33 @@ lawForAll("law 3: one outcome per input, in input order, also for inputs that ne
     program: () => {
       result = undefined
       seen = []
-      return Effect.map(subject.run(mixed, { concurrency: 2, timeout: 5, onOutcome: (outcome) => seen.push(outcome) }, recorder()), (answer) => {
-        result = answer.result
-      })
+      return Effect.map(
+        subject.run(mixed, { concurrency: 2, timeout: 5, onOutcome: (outcome) => seen.push(outcome) }, recorder()),
+        (answer) => {
+          result = answer.result
+        }
+      )
     },
     after: ({ interrupted }) => {
       isTrue("an outcome was told twice", new Set(seen).size === seen.length)
       if (result === undefined) return
-      equalWords("indexes", result.list.map(({ index }) => index), result.list.map((_, i) => i))
-      isTrue("the observer saw another outcome than is in the result", result.list.every((outcome) => seen.includes(outcome)))
+      equalWords(
+        "indexes",
+        result.list.map(({ index }) => index),
+        result.list.map((_, i) => i)
+      )
+      isTrue(
+        "the observer saw another outcome than is in the result",
+        result.list.every((outcome) => seen.includes(outcome))
+      )
       equal("counts", result.completed + result.failed + result.timedOut + result.cancelled + result.notStarted, result.total)
       // A body that a stranger interrupted spawns no more; a lazy source was read as far as there were places.
       if (interrupted === undefined && result.exhausted) equal("total", result.total, mixed.length)
-      else isTrue("a source of unknown size that was not read to its end is not exhausted", interrupted !== undefined || subject.name.includes("generator"))
+      else
+        isTrue(
+          "a source of unknown size that was not read to its end is not exhausted",
+          interrupted !== undefined || subject.name.includes("generator")
+        )
     }
   })
 })
@@ -76,8 +95,12 @@ lawForAll("law 3: an outcome is never changed after it was returned", (subject) 
   let after = ""
   return underEverySchedule(subject, {
     program: () =>
-      Effect.gen(function*() {
-        const works: ReadonlyArray<Work> = [{ name: "a", takes: 40, uninterruptible: true }, { name: "b", takes: Infinity, cleanup: { takes: 30, ends: "die" } }, { name: "c" }]
+      Effect.gen(function* () {
+        const works: ReadonlyArray<Work> = [
+          { name: "a", takes: 40, uninterruptible: true },
+          { name: "b", takes: Infinity, cleanup: { takes: 30, ends: "die" } },
+          { name: "c" }
+        ]
         const { result } = yield* subject.run(works, { timeout: 2, grace: 3 }, recorder())
         before = pictureOf(result!)
         yield* Effect.forEach(result!.abandoned, (abandoned) => abandoned.await)
@@ -93,8 +116,8 @@ lawForAll("law 3: an outcome is never changed after it was returned", (subject) 
 law("law 3: a source of unknown size that was not read to its end says so", gathers.slice(0, 1), (subject) => {
   let result: Result | undefined
   let pulled = 0
-  const endless = function*(): Generator<number> {
-    for (let i = 0;; i++) {
+  const endless = function* (): Generator<number> {
+    for (let i = 0; ; i++) {
       pulled = i + 1
       yield i
     }
@@ -104,9 +127,12 @@ law("law 3: a source of unknown size that was not read to its end says so", gath
       Effect.suspend(() => {
         result = undefined
         pulled = 0
-        return Effect.map(parallelMap(endless(), (n) => Effect.as(Effect.sleep(2), n), { concurrency: 2, timeout: 5 }), (r) => {
-          result = r
-        })
+        return Effect.map(
+          parallelMap(endless(), (n) => Effect.as(Effect.sleep(2), n), { concurrency: 2, timeout: 5 }),
+          (r) => {
+            result = r
+          }
+        )
       }),
     after: ({ interrupted }) => {
       if (result === undefined) return
@@ -140,9 +166,13 @@ lawForAll("law 6: each failure appears exactly once, with the name and index of 
     after: () => {
       const stopsOthers = subject.onFailure === "interrupt"
       // Where the first failure stops the others, the second of two at one instant may have been asked to stop before it came to it.
-      const wanted = faulty.flatMap(({ cleanup, ends, name }, index) => ends !== undefined ? [[index, errorOf(name)]] : cleanup?.ends === undefined ? [] : [[index, cleanupErrorOf(name)]])
+      const wanted = faulty.flatMap(({ cleanup, ends, name }, index) =>
+        ends !== undefined ? [[index, errorOf(name)]] : cleanup?.ends === undefined ? [] : [[index, cleanupErrorOf(name)]]
+      )
       const told = errors!.flatMap(({ cause, index }) => faults(cause).map((fault) => [index, fault]))
-      const missing = wanted.filter(([index, fault]) => told.filter((t) => t[0] === index && t[1] === fault).length !== 1).map(([, fault]) => fault)
+      const missing = wanted
+        .filter(([index, fault]) => told.filter((t) => t[0] === index && t[1] === fault).length !== 1)
+        .map(([, fault]) => fault)
       const allowed = stopsOthers ? missing.filter((fault) => fault !== errorOf("fails") && fault !== errorOf("dies")) : missing
       equalWords("lost or doubled", allowed, [])
       if (missing.length > 1) fail(`lost ${missing.join()}`)
@@ -160,9 +190,16 @@ law("law 6: a group that collects fails with every cause", withPolicy("collect")
   let told: Array<string> = []
   return everywhere(subject, {
     program: () =>
-      Effect.map(subject.run(faulty.filter(({ ends }) => ends !== undefined), { concurrency: 1 }, recorder()), ({ exit }) => {
-        told = exit._tag === "Failure" && !Cause.hasInterrupts(exit.cause) ? faults(exit.cause) : ["interrupted"]
-      }),
+      Effect.map(
+        subject.run(
+          faulty.filter(({ ends }) => ends !== undefined),
+          { concurrency: 1 },
+          recorder()
+        ),
+        ({ exit }) => {
+          told = exit._tag === "Failure" && !Cause.hasInterrupts(exit.cause) ? faults(exit.cause) : ["interrupted"]
+        }
+      ),
     after: ({ interrupted }) => {
       if (interrupted === undefined) equalWords("causes", told, [errorOf("fails"), errorOf("dies"), errorOf("fails late")])
     }
@@ -171,66 +208,90 @@ law("law 6: a group that collects fails with every cause", withPolicy("collect")
 
 lawForAll("law 6: a task that dies with undefined or with something that is no error has failed all the same", (subject) => {
   // What dies with nothing is easily taken for what has no fault.
-  const bodies = [Effect.die(undefined), Effect.die(null), Effect.fail(undefined), Effect.die("a word"), Effect.sync(() => {
-    throw 0
-  })]
+  const bodies = [
+    Effect.die(undefined),
+    Effect.die(null),
+    Effect.fail(undefined),
+    Effect.die("a word"),
+    Effect.sync(() => {
+      throw 0
+    })
+  ]
   let words: Array<string> = []
   return underEverySchedule(subject, {
     program: () =>
       Effect.suspend(() => {
         words = []
         return subject.kind === "gather"
-          ? Effect.map(parallelMap(bodies, (body) => body), (result) => {
-            words = wordsOf(result)
-          })
-          : Effect.exit(TaskGroup.run({ onFailure: "isolate", onOutcome: (outcome) => words.push(outcome.status) }, (group) =>
-            Effect.forEach(bodies, (body) => group.spawn(body))))
+          ? Effect.map(
+              parallelMap(bodies, (body) => body),
+              (result) => {
+                words = wordsOf(result)
+              }
+            )
+          : Effect.exit(
+              TaskGroup.run({ onFailure: "isolate", onOutcome: (outcome) => words.push(outcome.status) }, (group) =>
+                Effect.forEach(bodies, (body) => group.spawn(body))
+              )
+            )
       }),
-    after: () => equalWords("outcomes", words, bodies.map(() => "failed"))
+    after: () =>
+      equalWords(
+        "outcomes",
+        words,
+        bodies.map(() => "failed")
+      )
   })
 })
 
-law("law 7: where failures are tolerated, the others run to their end and keep their values", withPolicy("isolate", "collect"), (subject) => {
-  const works: ReadonlyArray<Work> = [
-    { name: "a", takes: 4 },
-    { name: "b", takes: 1, ends: "fail" },
-    { name: "c", takes: 1, ends: "die" },
-    { name: "d", takes: Infinity, cleanup: { ends: "die" } },
-    { name: "e", takes: 5, cleanup: { ends: "fail" } },
-    { name: "f", takes: 3 },
-    { name: "g" }
-  ]
-  let result: Result | undefined
-  return everywhere(subject, {
-    program: () => {
-      result = undefined
-      return Effect.map(subject.run(works, { concurrency: 3, taskTimeout: 6 }, recorder()), (answer) => {
-        result = answer.result
-      })
-    },
-    after: ({ interrupted }) => {
-      if (result === undefined) return
-      const values = result.list.map((outcome, i) => outcome._tag === "Completed" ? outcome.value : works[i]!.name)
-      const wanted = works.map(({ cleanup, ends, name }) => ends === undefined && cleanup === undefined ? valueOf(name) : name)
-      const missing = wanted.filter((word, i) => values[i] !== word)
-      if (interrupted === undefined) {
-        equalWords("values", values, wanted)
-        equalWords("outcomes", wordsOf(result), ["completed", "failed", "failed", "timeout task", "failed", "completed", "completed"])
-        // One of them was interrupted by a stranger: that is its own misfortune. (In a group it may have been the body, which cancels all.)
-      } else if (subject.kind === "gather" && missing.length > 1) fail(`one was interrupted, and ${missing.join()} are missing`)
-    }
-  })
-})
+law(
+  "law 7: where failures are tolerated, the others run to their end and keep their values",
+  withPolicy("isolate", "collect"),
+  (subject) => {
+    const works: ReadonlyArray<Work> = [
+      { name: "a", takes: 4 },
+      { name: "b", takes: 1, ends: "fail" },
+      { name: "c", takes: 1, ends: "die" },
+      { name: "d", takes: Infinity, cleanup: { ends: "die" } },
+      { name: "e", takes: 5, cleanup: { ends: "fail" } },
+      { name: "f", takes: 3 },
+      { name: "g" }
+    ]
+    let result: Result | undefined
+    return everywhere(subject, {
+      program: () => {
+        result = undefined
+        return Effect.map(subject.run(works, { concurrency: 3, taskTimeout: 6 }, recorder()), (answer) => {
+          result = answer.result
+        })
+      },
+      after: ({ interrupted }) => {
+        if (result === undefined) return
+        const values = result.list.map((outcome, i) => (outcome._tag === "Completed" ? outcome.value : works[i]!.name))
+        const wanted = works.map(({ cleanup, ends, name }) => (ends === undefined && cleanup === undefined ? valueOf(name) : name))
+        const missing = wanted.filter((word, i) => values[i] !== word)
+        if (interrupted === undefined) {
+          equalWords("values", values, wanted)
+          equalWords("outcomes", wordsOf(result), ["completed", "failed", "failed", "timeout task", "failed", "completed", "completed"])
+          // One of them was interrupted by a stranger: that is its own misfortune. (In a group it may have been the body, which cancels all.)
+        } else if (subject.kind === "gather" && missing.length > 1) fail(`one was interrupted, and ${missing.join()} are missing`)
+      }
+    })
+  }
+)
 
 lawForAll("law 13: an observer that throws changes no outcome", (subject) => {
   const watch = (onOutcome: (() => void) | undefined) =>
-    Effect.map(subject.run(mixed, { concurrency: 2, timeout: 5, onOutcome }, recorder()), ({ exit, result }) => `${exit._tag} ${wordsOf(result).join()}`)
+    Effect.map(
+      subject.run(mixed, { concurrency: 2, timeout: 5, onOutcome }, recorder()),
+      ({ exit, result }) => `${exit._tag} ${wordsOf(result).join()}`
+    )
   let calls = 0
   let alone = ""
   let watched = ""
   return underEverySchedule(subject, {
     program: () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         calls = 0
         watched = yield* watch(() => {
           calls++
@@ -252,10 +313,18 @@ lawForAll("law 13: observers see every outcome, those of tasks that never starte
     program: () => {
       seen = []
       const works = [{ name: "a", takes: Infinity }, { name: "b" }, { name: "c" }]
-      return Effect.timeoutOption(subject.run(works, { concurrency: 1, onOutcome: (outcome) => seen.push(`${outcome.index} ${outcome.status}`) }, recorder()), 1)
+      return Effect.timeoutOption(
+        subject.run(works, { concurrency: 1, onOutcome: (outcome) => seen.push(`${outcome.index} ${outcome.status}`) }, recorder()),
+        1
+      )
     },
     // A lazy source of unknown size was not asked for more.
-    after: () => equalWords("seen", seen.toSorted(), subject.name.includes("generator") ? ["0 cancelled"] : ["0 cancelled", "1 notStarted", "2 notStarted"])
+    after: () =>
+      equalWords(
+        "seen",
+        seen.toSorted(),
+        subject.name.includes("generator") ? ["0 cancelled"] : ["0 cancelled", "1 notStarted", "2 notStarted"]
+      )
   })
 })
 
@@ -271,6 +340,7 @@ describe("law 3: empty input", () => {
             equal("rate", result?.successRate ?? 0, 0)
           }),
         after: () => undefined
-      }).then(() => undefined))
+      }).then(() => undefined)
+    )
   }
 })

@@ -1,5 +1,24 @@
 /** Laws 1, 2 and 18: who owns the tasks, and what their end waits for. */
-import { cleanBeforeReturn, equalWords, everywhere, fail, interruptAtEveryStep, isTrue, law, lawForAll, quiet, type Recorder, recorder, stoppedOnce, type Subject, type SubjectOptions, subjects, underEverySchedule, type Work, wordsOf } from "@skein/test/kit"
+import {
+  cleanBeforeReturn,
+  equalWords,
+  everywhere,
+  fail,
+  interruptAtEveryStep,
+  isTrue,
+  law,
+  lawForAll,
+  quiet,
+  type Recorder,
+  recorder,
+  stoppedOnce,
+  type Subject,
+  type SubjectOptions,
+  subjects,
+  underEverySchedule,
+  type Work,
+  wordsOf
+} from "@skein/test/kit"
 import { Simulator } from "@skein/core/testing"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -23,7 +42,7 @@ lawForAll("law 1: no task outlives its owner, whether the owner returns, fails o
   let record = recorder()
   const bad = subject.onFailure === "interrupt" ? [...works, { name: "bad", takes: 3, ends: "fail" as const }] : works
   return everywhere(subject, {
-    program: () => owned(subject, bad, { concurrency: 3, timeout: 6 }, record = recorder()),
+    program: () => owned(subject, bad, { concurrency: 3, timeout: 6 }, (record = recorder())),
     after: () => cleanBeforeReturn(record)
   })
 })
@@ -45,9 +64,16 @@ lawForAll("law 1: what does not end within the grace is listed as abandoned, and
   let listed: Array<number> = []
   return underEverySchedule(subject, {
     program: () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         record = recorder()
-        const { result } = yield* subject.run([{ name: "stubborn", takes: 50, uninterruptible: true }, { name: "soft", takes: Infinity, cleanup: { takes: 1 } }], { timeout: 2, grace: 5 }, record)
+        const { result } = yield* subject.run(
+          [
+            { name: "stubborn", takes: 50, uninterruptible: true },
+            { name: "soft", takes: Infinity, cleanup: { takes: 1 } }
+          ],
+          { timeout: 2, grace: 5 },
+          record
+        )
         record.note("returned")
         words = wordsOf(result)
         listed = result!.abandoned.map(({ index }) => index)
@@ -57,7 +83,12 @@ lawForAll("law 1: what does not end within the grace is listed as abandoned, and
     after: () => {
       equalWords("outcomes", words, ["timeout call abandoned", "timeout call"])
       equalWords("abandoned", listed, [0])
-      equalWords("afterwards", record.events.slice(record.events.indexOf("returned")), ["returned", "stubborn gives", "stubborn is clean", "it has ended"])
+      equalWords("afterwards", record.events.slice(record.events.indexOf("returned")), [
+        "returned",
+        "stubborn gives",
+        "stubborn is clean",
+        "it has ended"
+      ])
     }
   })
 })
@@ -93,8 +124,17 @@ lawForAll("law 2: a wait of more than ten seconds for cleanup says in the log wh
   const logger = Logger.make(({ message }) => {
     lines.push(String(message))
   })
-  const program = Effect.timeoutOption(subject.run([{ name: "tidy", takes: Infinity, cleanup: { takes: 11_000 } }, { name: "quick", takes: Infinity, cleanup: { takes: 9_000 } }], {}, recorder()), 1)
-    .pipe(Effect.provideService(Logger.CurrentLoggers, new Set([logger])))
+  const program = Effect.timeoutOption(
+    subject.run(
+      [
+        { name: "tidy", takes: Infinity, cleanup: { takes: 11_000 } },
+        { name: "quick", takes: Infinity, cleanup: { takes: 9_000 } }
+      ],
+      {},
+      recorder()
+    ),
+    1
+  ).pipe(Effect.provideService(Logger.CurrentLoggers, new Set([logger])))
   await Simulator.check(program, { seeds: 20 })
   expect(lines).toHaveLength(20)
   // Only inputs with names and spawned tasks have a name to say.
@@ -108,25 +148,48 @@ lawForAll("law 18: wherever anybody is interrupted, nothing leaks and every reso
     Effect.sync(() => {
       most = Math.max(most, ++open)
     }),
-    () => Effect.andThen(Effect.yieldNow, Effect.sync(() => open--))
+    () =>
+      Effect.andThen(
+        Effect.yieldNow,
+        Effect.sync(() => open--)
+      )
   )
   let record = recorder()
-  return interruptAtEveryStep(subject, {
-    program: () => {
-      open = 0
-      record = recorder()
-      const inner = subject.run([{ name: "a", takes: 1 }, { name: "b", takes: 2, cleanup: { takes: 1 } }], { concurrency: 1 }, record)
-      return Effect.scoped(Effect.andThen(resource, Effect.onExit(inner, () => record.mark("returned"))))
+  return interruptAtEveryStep(
+    subject,
+    {
+      program: () => {
+        open = 0
+        record = recorder()
+        const inner = subject.run(
+          [
+            { name: "a", takes: 1 },
+            { name: "b", takes: 2, cleanup: { takes: 1 } }
+          ],
+          { concurrency: 1 },
+          record
+        )
+        return Effect.scoped(
+          Effect.andThen(
+            resource,
+            Effect.onExit(inner, () => record.mark("returned"))
+          )
+        )
+      },
+      after: () => {
+        if (open !== 0) fail(`${open} resources are still open`)
+        cleanBeforeReturn(record)
+      }
     },
-    after: () => {
-      if (open !== 0) fail(`${open} resources are still open`)
-      cleanBeforeReturn(record)
-    }
-  }, { seeds: 2 }).then(() => isTrue("the resource was used", most === 1))
+    { seeds: 2 }
+  ).then(() => isTrue("the resource was used", most === 1))
 })
 
 law("law 18: an interruption of the owner alone reaches each of its steps, and its children too", subjects.slice(0, 1), async (subject) => {
-  const swept = await Simulator.sweep(() => quiet(subject.run([{ name: "a" }, { name: "b", takes: 1 }], {}, recorder())), { seeds: 2, defects: "ignore" })
+  const swept = await Simulator.sweep(() => quiet(subject.run([{ name: "a" }, { name: "b", takes: 1 }], {}, recorder())), {
+    seeds: 2,
+    defects: "ignore"
+  })
   expect(swept.every).toBe(1)
   expect(swept.interrupted.main).toBeGreaterThan(swept.steps / 4)
   expect(swept.interrupted.children).toBeGreaterThan(swept.steps / 4)

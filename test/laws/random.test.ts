@@ -4,7 +4,8 @@
  */
 import { programs, schedulesPerProgram, soak } from "@skein/test/kit"
 import { runProgram } from "@skein/test/kit/random/interpret"
-import { hangingProgram, program, type Program } from "@skein/test/kit/random/language"
+import { found } from "@skein/test/kit/random/found"
+import { contendedProgram, hangingProgram, program, type Program } from "@skein/test/kit/random/language"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 
@@ -26,7 +27,7 @@ const explore = (from: fc.Arbitrary<Program>, count: number, interrupts: boolean
       for (let i = 0; i < schedulesPerProgram; i++) {
         const steps = run(tried, { seed: schedule + i })
         if (interrupts) {
-          const step = 1 + (at + i * 7_919) % Math.max(1, steps)
+          const step = 1 + ((at + i * 7_919) % Math.max(1, steps))
           run(tried, { seed: schedule + i, interrupt: { step, target: "main", moment: i % 2 === 0 ? "before" : "during" } })
         }
       }
@@ -41,9 +42,25 @@ describe("random programs", () => {
     const met = explore(program, programs, false)
     // What is not met is not tested.
     const wanted = [
-      "Completed", "late", "Failed", "abandoned", "Cancelled", "NotStarted",
-      "TimedOut task", "TimedOut attempt", "TimedOut queue", "TimedOut call", "TimedOut deadline",
-      "SiblingFailed", "CallerInterrupted", "CallTimeout", "DeadlineReached", "Requested", "Stopped", "Closed", "Interrupted"
+      "Completed",
+      "late",
+      "Failed",
+      "abandoned",
+      "Cancelled",
+      "NotStarted",
+      "TimedOut task",
+      "TimedOut attempt",
+      "TimedOut queue",
+      "TimedOut call",
+      "TimedOut deadline",
+      "SiblingFailed",
+      "CallerInterrupted",
+      "CallTimeout",
+      "DeadlineReached",
+      "Requested",
+      "Stopped",
+      "Closed",
+      "Interrupted"
     ]
     expect(wanted.filter((word) => (met.get(word) ?? 0) < 20)).toEqual([])
   })
@@ -53,9 +70,36 @@ describe("random programs", () => {
     expect(met.get("CallerInterrupted")).toBeGreaterThan(100)
   })
 
+  it("that fight for permits in every order never wait for ever", () => {
+    const met = explore(contendedProgram, programs / 2, false)
+    expect(met.get("Failed")).toBeGreaterThan(100)
+    expect(met.get("Completed")).toBeGreaterThan(100)
+  })
+
   it("that contain cleanup which hangs may hang, and keep every other promise", () => {
     const met = explore(hangingProgram, programs / 6, false)
     expect(met.get("hang")).toBeGreaterThan(20)
     expect(met.get("abandoned")).toBeGreaterThan(20)
   })
+})
+
+describe("programs that were wrong once", () => {
+  for (const [what, tried] of Object.entries(found)) {
+    it(what, () => {
+      const problems = new Set<string>()
+      const schedules = soak ? 5_000 : 300
+      for (let seed = 0; seed < schedules; seed++) {
+        const { problem, steps } = runProgram(tried, { seed })
+        if (problem !== undefined) problems.add(`seed ${seed}: ${problem}`)
+        if (seed >= schedules / 100) continue
+        for (let step = 1; step <= steps; step++) {
+          for (const moment of ["before", "during"] as const) {
+            const { problem } = runProgram(tried, { seed, interrupt: { step, target: "main", moment } })
+            if (problem !== undefined) problems.add(`seed ${seed}, interrupted ${moment} step ${step}: ${problem}`)
+          }
+        }
+      }
+      expect([...problems].slice(0, 3)).toEqual([])
+    })
+  }
 })

@@ -53,12 +53,12 @@ import type * as Scope from "effect/Scope"
 import { constants } from "node:os"
 
 /**
- * The name of a signal.
+ * The name of a signal that a program can listen for. Written out, so that the declarations need no types of Node's in the user's project.
  *
  * @category models
  * @since 0.1.0
  */
-export type Signal = NodeJS.Signals
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT" | "SIGBREAK" | "SIGUSR1" | "SIGUSR2" | "SIGWINCH" | "SIGPIPE"
 
 /**
  * A request to stop that may come.

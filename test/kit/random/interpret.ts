@@ -35,7 +35,7 @@ class Interpreter {
   }
 
   frame(frame: Frame, env: Env): Work {
-    return Effect.gen({ self: this }, function*() {
+    return Effect.gen({ self: this }, function* () {
       let here = env
       for (const op of frame) {
         this.touch(env.owner)
@@ -98,7 +98,11 @@ class Interpreter {
       }
       case "pause": {
         const { limiter } = this.limiter(op.limiter)
-        return Effect.acquireUseRelease(limiter.pause, () => Effect.sleep(op.ms), () => limiter.resume)
+        return Effect.acquireUseRelease(
+          limiter.pause,
+          () => Effect.sleep(op.ms),
+          () => limiter.resume
+        )
       }
       case "deadline":
         return this.deadline(op.ms, op.body, env)
@@ -111,7 +115,7 @@ class Interpreter {
       case "fork":
         return Effect.forkChild(this.frame(op.body, env))
       case "caught":
-        return Effect.catchCause(this.frame(op.body, env), (cause) => Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.void)
+        return Effect.catchCause(this.frame(op.body, env), (cause) => (Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.void))
       case "ensure":
         return Effect.onExit(this.frame(op.body, env), () => this.cleanup(op.cleanup, env))
       default:
@@ -134,38 +138,49 @@ class Interpreter {
     // The deadlines around the call: a spawned task may have come from work that is past a deadline of its own.
     const start = Effect.flatMap(Effect.provideContext(Deadline.current, task.call.context!), (deadline) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (Option.isSome(deadline) && deadline.value.at < now - 0.01) world.break(`${task.name} started at ${now}, after its deadline at ${deadline.value.at}`)
+        if (Option.isSome(deadline) && deadline.value.at < now - 0.01)
+          world.break(`${task.name} started at ${now}, after its deadline at ${deadline.value.at}`)
         task.starts++
         task.running = true
         if (task.outcomes.length > 0) world.break(`${task.name} started after it was settled`)
         this.touch(task)
         world.recount(task)
         return work
-      }))
+      })
+    )
     return Effect.onExit(start, (exit) =>
       Effect.sync(() => {
         this.touch(task)
         task.running = false
         task.exits.push(exit)
         world.recount(task)
-      }))
+      })
+    )
   }
 
   private spawn(op: Op & { readonly op: "spawn" }, env: Env): Effect.Effect<Env, string> {
     const { groups } = env
     if (groups.length === 0) return Effect.succeed(env)
     return Effect.suspend(() => {
-      const at = groups.length - 1 - op.group % groups.length
+      const at = groups.length - 1 - (op.group % groups.length)
       const call = groups[at]!
       const task = this.world.task(call, op.timeout)
       // It sees no group that is inside of its own: who waits for a place there might wait for it.
       const visible = groups.slice(0, at + 1)
-      const inside: Env = { groups: visible, handles: env.handles.filter((handle) => visible.includes(handle.call)), owner: task, held: env.held }
+      const inside: Env = {
+        groups: visible,
+        handles: env.handles.filter((handle) => visible.includes(handle.call)),
+        owner: task,
+        held: env.held
+      }
       const { priority, timeout } = op
-      return Effect.map(call.face!.spawn(this.watched(task, this.frame(op.task, inside)), { name: task.name, priority, timeout }), (handle): Env => {
-        task.handle = handle
-        return { ...env, handles: [...env.handles, task] }
-      })
+      return Effect.map(
+        call.face!.spawn(this.watched(task, this.frame(op.task, inside)), { name: task.name, priority, timeout }),
+        (handle): Env => {
+          task.handle = handle
+          return { ...env, handles: [...env.handles, task] }
+        }
+      )
     })
   }
 
@@ -192,7 +207,8 @@ class Interpreter {
           member.lent -= lent
           if (tasks.find(({ name }) => name === member.name)?.state !== "running") member.placeless = true
           this.world.recount(member)
-        }))
+        })
+      )
     })
   }
 
@@ -206,21 +222,34 @@ class Interpreter {
       return Effect.void
     })
     if (op === "join") {
-      const joined: Work = Effect.mapError(handle.join, (error) => error instanceof TaskGroup.TaskNotCompleted ? this.world.fresh("not") : error as string)
-      return this.lending(env, task.call, Effect.ensuring(joined, Effect.suspend(() => Effect.void)))
+      const joined: Work = Effect.mapError(handle.join, (error) =>
+        error instanceof TaskGroup.TaskNotCompleted ? this.world.fresh("not") : (error as string)
+      )
+      return this.lending(
+        env,
+        task.call,
+        Effect.ensuring(
+          joined,
+          Effect.suspend(() => Effect.void)
+        )
+      )
     }
     const wait = op === "await" ? handle.await : handle.cancel(`cancel ${task.name}`)
     return Effect.andThen(
-      this.lending(env, task.call, Effect.map(wait, (outcome) => {
-        if (outcome !== task.outcomes[0]) this.world.break(`a wait for ${task.name} gave another outcome than the observer saw`)
-      })),
+      this.lending(
+        env,
+        task.call,
+        Effect.map(wait, (outcome) => {
+          if (outcome !== task.outcomes[0]) this.world.break(`a wait for ${task.name} gave another outcome than the observer saw`)
+        })
+      ),
       check
     )
   }
 
   private onGroup(op: "cancelGroup" | "joinGroup" | "next" | "stats", pick: number, env: Env): Work {
     if (env.groups.length === 0) return Effect.void
-    const call = env.groups[env.groups.length - 1 - pick % env.groups.length]!
+    const call = env.groups[env.groups.length - 1 - (pick % env.groups.length)]!
     const face = call.face!
     switch (op) {
       case "cancelGroup":
@@ -236,7 +265,8 @@ class Interpreter {
           const told = [stats.completed, stats.failed, stats.timedOut, stats.cancelled, stats.notStarted].join()
           const seen = ["Completed", "Failed", "TimedOut", "Cancelled", "NotStarted"].map(count).join()
           if (told !== seen) this.world.break(`the stats of call ${call.id} say ${told}, the observer saw ${seen}`)
-          if (stats.running > call.bound || stats.queued < 0 || stats.abandoned < 0) this.world.break(`impossible stats of call ${call.id}: ${JSON.stringify(stats)}`)
+          if (stats.running > call.bound || stats.queued < 0 || stats.abandoned < 0)
+            this.world.break(`impossible stats of call ${call.id}: ${JSON.stringify(stats)}`)
         })
     }
   }
@@ -269,14 +299,20 @@ class Interpreter {
   }
 
   private group(options: CallOptions, body: Frame, env: Env): Work {
-    const run = this.call<string | Deadline.DeadlineExceeded>("group", options, env, (call) => 
-      TaskGroup.run(this.optionsOf(call), (face: TaskGroup.TaskGroup<string>) => {
-        call.face = face
-        return Effect.onExit(this.frame(body, { ...env, groups: [...env.groups, call] }), (exit) =>
-          Effect.sync(() => {
-            call.bodyExit = exit
-          }))
-      }) as Effect.Effect<unknown, string | Deadline.DeadlineExceeded>)
+    const run = this.call<string | Deadline.DeadlineExceeded>(
+      "group",
+      options,
+      env,
+      (call) =>
+        TaskGroup.run(this.optionsOf(call), (face: TaskGroup.TaskGroup<string>) => {
+          call.face = face
+          return Effect.onExit(this.frame(body, { ...env, groups: [...env.groups, call] }), (exit) =>
+            Effect.sync(() => {
+              call.bodyExit = exit
+            })
+          )
+        }) as Effect.Effect<unknown, string | Deadline.DeadlineExceeded>
+    )
     return withoutDeadline(run)
   }
 
@@ -287,7 +323,8 @@ class Interpreter {
           call.face = face
           return this.frame(body, { ...env, groups: [...env.groups, call] })
         })
-      ))
+      )
+    )
   }
 
   private gather(op: Op & { readonly op: "gather" }, env: Env): Work {
@@ -322,12 +359,15 @@ class Interpreter {
       case "map":
         return parallelMap(works, ({ work }) => work, options) as never
       case "array":
-        return parallelGather(works.map(({ work }) => work), options) as never
+        return parallelGather(
+          works.map(({ work }) => work),
+          options
+        ) as never
       case "record":
         return parallelGather(Object.fromEntries(works.map(({ task, work }) => [task.name, work])), options) as never
       case "generator":
         return parallelMap(
-          (function*() {
+          (function* () {
             for (const { work } of works) {
               call.pulled++
               yield work
@@ -351,17 +391,18 @@ class Interpreter {
     const body = this.frame(op.body, { ...env, groups: [], handles: [], held: new Set([...env.held, at]) })
     const counted = outermost
       ? Effect.suspend(() => {
-        // The way out is laid before the way in: an interruption may come between any two steps.
-        let inside = 0
-        const enter = Effect.suspend(() => {
-          record.used += inside = op.weight
-          return body
+          // The way out is laid before the way in: an interruption may come between any two steps.
+          let inside = 0
+          const enter = Effect.suspend(() => {
+            record.used += inside = op.weight
+            return body
+          })
+          return Effect.onExit(enter, () =>
+            Effect.sync(() => {
+              record.used -= inside
+            })
+          )
         })
-        return Effect.onExit(enter, () =>
-          Effect.sync(() => {
-            record.used -= inside
-          }))
-      })
       : body
     return record.limiter.withPermits(op.weight, { priority: op.priority })(counted)
   }
@@ -372,19 +413,23 @@ class Interpreter {
       const work = Effect.onExit(this.frame(body, env), (exit) =>
         Effect.sync(() => {
           inner = exit
-        }))
-      return withoutDeadline(Effect.onExit(Deadline.within(work, ms), (exit) =>
-        Effect.sync(() => {
-          if (Exit.isFailure(exit) && inner !== undefined && Exit.isSuccess(inner) && !Cause.hasInterrupts(exit.cause)) {
-            this.world.break(`a deadline threw a value away: ${String(exit)}`)
-          }
-        })))
+        })
+      )
+      return withoutDeadline(
+        Effect.onExit(Deadline.within(work, ms), (exit) =>
+          Effect.sync(() => {
+            if (Exit.isFailure(exit) && inner !== undefined && Exit.isSuccess(inner) && !Cause.hasInterrupts(exit.cause)) {
+              this.world.break(`a deadline threw a value away: ${String(exit)}`)
+            }
+          })
+        )
+      )
     })
   }
 }
 
 const withoutDeadline = (work: Effect.Effect<unknown, string | Deadline.DeadlineExceeded>): Work =>
-  Effect.catch(work, (error) => error instanceof Deadline.DeadlineExceeded ? Effect.void : Effect.fail(error))
+  Effect.catch(work, (error) => (error instanceof Deadline.DeadlineExceeded ? Effect.void : Effect.fail(error)))
 
 /** What came of a program under one schedule. */
 export interface Finding {
@@ -396,7 +441,9 @@ export interface Finding {
 export interface RunOptions {
   readonly seed: number
   /** Interrupts the whole program, but not its judgement, before this step. */
-  readonly interrupt?: { readonly step: number; readonly target: "main" | "running" | "other"; readonly moment: "before" | "during" } | undefined
+  readonly interrupt?:
+    | { readonly step: number; readonly target: "main" | "running" | "other"; readonly moment: "before" | "during" }
+    | undefined
 }
 
 /** Runs a program under one schedule, and says what is wrong with it. */
@@ -411,38 +458,52 @@ export const runProgram = (program: Program, options: RunOptions): Finding => {
     const work = interpreter.frame(program.main, { groups: [], handles: [], owner: undefined, held: new Set() })
     // Abandoned tasks end within this time; then nothing may be left.
     return Effect.uninterruptibleMask((restore) =>
-      Effect.andThen(Effect.exit(restore(work)), Effect.andThen(Effect.sleep("1 day"), Effect.suspend(() => atTheEnd(world))))).pipe(
-        Effect.provideService(Logger.CurrentLoggers, new Set())
+      Effect.andThen(
+        Effect.exit(restore(work)),
+        Effect.andThen(
+          Effect.sleep("1 day"),
+          Effect.suspend(() => atTheEnd(world))
+        )
       )
+    ).pipe(Effect.provideService(Logger.CurrentLoggers, new Set()))
   }
   const run = Simulator.runSync(main, { seed: options.seed, interrupt: options.interrupt, invariant: () => world.invariant() })
   const hangs = world.met.has("hang")
   // Interrupted before its first step it has done nothing; interrupted after its work was judged it fails with that.
-  if (run.interrupted === "main" && run.verdict === "failed" && run.cause !== undefined && Cause.hasInterruptsOnly(run.cause) && world.broken.length === 0 && run.leaks.length === 0) {
+  if (
+    run.interrupted === "main" &&
+    run.verdict === "failed" &&
+    run.cause !== undefined &&
+    Cause.hasInterruptsOnly(run.cause) &&
+    world.broken.length === 0 &&
+    run.leaks.length === 0
+  ) {
     return { problem: undefined, met: world.met, steps: run.steps }
   }
-  const problem = world.broken.length > 0
-    ? world.broken.join("\n")
-    : hangs && (run.verdict === "deadlock" || run.verdict === "passed")
-    ? undefined
-    : run.verdict !== "passed"
-    ? `${run.verdict}: ${run.report}`
-    : run.leaks.length > 0
-    ? `left fibers: ${run.leaks.map((fiber) => `${fiber.label} ${fiber.state}`).join("; ")}`
-    : run.timers.length > 0
-    ? `left ${run.timers.length} timers`
-    : undefined
+  const problem =
+    world.broken.length > 0
+      ? world.broken.join("\n")
+      : hangs && (run.verdict === "deadlock" || run.verdict === "passed")
+        ? undefined
+        : run.verdict !== "passed"
+          ? `${run.verdict}: ${run.report}`
+          : run.leaks.length > 0
+            ? `left fibers: ${run.leaks.map((fiber) => `${fiber.label} ${fiber.state}`).join("; ")}`
+            : run.timers.length > 0
+              ? `left ${run.timers.length} timers`
+              : undefined
   return { problem, met: world.met, steps: run.steps }
 }
 
 /** Nothing is left, and all that was told before is still so. */
 const atTheEnd = (world: World): Effect.Effect<void> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const hangs = world.met.has("hang")
     world.checkKept()
     for (const { limiter } of world.limiters) {
       const { holders, paused, running, waiting } = yield* limiter.stats
-      if (!hangs && (running !== 0 || waiting !== 0 || holders.length > 0)) world.break(`limiter ${limiter.name} ends with ${running} running, ${waiting} waiting`)
+      if (!hangs && (running !== 0 || waiting !== 0 || holders.length > 0))
+        world.break(`limiter ${limiter.name} ends with ${running} running, ${waiting} waiting`)
       if (paused) world.break(`limiter ${limiter.name} ends paused`)
     }
     for (const call of world.calls) {
@@ -452,11 +513,12 @@ const atTheEnd = (world: World): Effect.Effect<void> =>
         if (task.running && !hangs) world.break(`${task.name} never ended`)
         if (task.outcomes[0] !== undefined) judgeTask(world, task, task.outcomes[0])
       }
-      for (const abandoned of hangs ? [] : call.result?.abandoned ?? []) {
+      for (const abandoned of hangs ? [] : (call.result?.abandoned ?? [])) {
         const exit = yield* abandoned.await
         const task = call.tasks.find(({ outcomes }) => outcomes[0]?.index === abandoned.index)
         const seen = task?.exits.at(-1)
-        if (seen !== undefined && exit._tag !== seen._tag) world.break(`abandoned ${task!.name} ended as ${seen._tag}, its await says ${exit._tag}`)
+        if (seen !== undefined && exit._tag !== seen._tag)
+          world.break(`abandoned ${task!.name} ended as ${seen._tag}, its await says ${exit._tag}`)
       }
       if (call.active !== 0 && !hangs) world.break(`call ${call.id} ends with ${call.active} active tasks`)
     }

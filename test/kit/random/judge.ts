@@ -12,9 +12,11 @@ import type { AnyOutcome, AnyResult, CallRecord, TaskRecord, World } from "./wor
 const faults = (cause: Cause.Cause<unknown> | undefined): Array<string> =>
   cause === undefined
     ? []
-    : cause.reasons.flatMap((r) => r._tag === "Fail" ? [`fail ${show(r.error)}`] : r._tag === "Die" ? [`die ${show(r.defect)}`] : []).sort()
+    : cause.reasons
+        .flatMap((r) => (r._tag === "Fail" ? [`fail ${show(r.error)}`] : r._tag === "Die" ? [`die ${show(r.defect)}`] : []))
+        .sort()
 
-const show = (value: unknown): string => value instanceof Error ? value.name : String(value)
+const show = (value: unknown): string => (value instanceof Error ? value.name : String(value))
 
 const same = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => a.length === b.length && a.every((x, i) => x === b[i])
 
@@ -41,7 +43,8 @@ export const judgeTask = (world: World, task: TaskRecord, outcome: AnyOutcome): 
   if (starts > outcome.attempts) wrong(`counts ${outcome.attempts} attempts and was started ${starts} times`)
   if (outcome.attempts > 1 + (options.retry ?? 0)) wrong(`was tried ${outcome.attempts} times`)
   if (outcome.queuedFor !== undefined && Duration.toMillis(outcome.queuedFor) < 0) wrong("was queued for less than nothing")
-  if (outcome.startedAt !== undefined && outcome.queuedAt !== undefined && outcome.startedAt < outcome.queuedAt) wrong("started before it was queued")
+  if (outcome.startedAt !== undefined && outcome.queuedAt !== undefined && outcome.startedAt < outcome.queuedAt)
+    wrong("started before it was queued")
   if (outcome.abandoned) {
     if (options.grace === undefined) wrong("was abandoned without a grace")
     return
@@ -63,12 +66,17 @@ export const judgeTask = (world: World, task: TaskRecord, outcome: AnyOutcome): 
   }
 }
 
-const judgeFailed = (outcome: Outcome.Failed<unknown>, last: Exit.Exit<unknown, unknown> | undefined, wrong: (text: string) => void): void => {
+const judgeFailed = (
+  outcome: Outcome.Failed<unknown>,
+  last: Exit.Exit<unknown, unknown> | undefined,
+  wrong: (text: string) => void
+): void => {
   const told = faults(outcome.cause)
   if (told.length === 0) wrong("without a failure")
   if (last === undefined || Exit.isSuccess(last)) {
     // Only a limiter can refuse a task before it begins.
-    if (last !== undefined || !told.every((x) => x === "die LimiterCycle" || x === "die RangeError")) wrong(`with ${told.join()}, but it ended with ${String(last)}`)
+    if (last !== undefined || !told.every((x) => x === "die LimiterCycle" || x === "die RangeError"))
+      wrong(`with ${told.join()}, but it ended with ${String(last)}`)
   } else if (!same(told, faults(last.cause))) wrong(`with ${told.join()}, but it ended with ${faults(last.cause).join()}`)
 }
 
@@ -89,7 +97,8 @@ const judgeStopped = (
   switch (outcome.limit) {
     case "task":
       if (own === Infinity) wrong("and had no time limit")
-      if (outcome.startedAt === undefined || outcome.endedAt === undefined || outcome.endedAt - outcome.startedAt < length - slack) wrong("before its time was over")
+      if (outcome.startedAt === undefined || outcome.endedAt === undefined || outcome.endedAt - outcome.startedAt < length - slack)
+        wrong("before its time was over")
       return
     case "attempt":
       if (options.attemptTimeout === undefined) wrong("and its attempts had no time limit")
@@ -108,7 +117,13 @@ const judgeResult = (world: World, call: CallRecord, result: AnyResult): void =>
   const wrong = (text: string): void => world.break(`the result of call ${call.id} ${text}`)
   const count = (tag: string): number => result.list.filter(({ _tag }) => _tag === tag).length
   const counted = [result.completed, result.failed, result.timedOut, result.cancelled, result.notStarted]
-  if (!same(counted.map(String), ["Completed", "Failed", "TimedOut", "Cancelled", "NotStarted"].map((tag) => String(count(tag))))) wrong("miscounts")
+  if (
+    !same(
+      counted.map(String),
+      ["Completed", "Failed", "TimedOut", "Cancelled", "NotStarted"].map((tag) => String(count(tag)))
+    )
+  )
+    wrong("miscounts")
   if (result.total !== result.list.length) wrong(`has ${result.list.length} outcomes and says ${result.total}`)
   const told = new Set(call.settled)
   for (let i = 0; i < result.list.length; i++) {
@@ -117,7 +132,13 @@ const judgeResult = (world: World, call: CallRecord, result: AnyResult): void =>
     if (i > 0 && result.list[i - 1]!.index >= outcome!.index) wrong("is not in input order")
   }
   const abandoned = result.list.filter((outcome) => outcome.abandoned).map(({ index }) => index)
-  if (!same(abandoned.map(String), result.abandoned.map(({ index }) => String(index)))) wrong(`lists ${result.abandoned.length} of ${abandoned.length} abandoned tasks`)
+  if (
+    !same(
+      abandoned.map(String),
+      result.abandoned.map(({ index }) => String(index))
+    )
+  )
+    wrong(`lists ${result.abandoned.length} of ${abandoned.length} abandoned tasks`)
 }
 
 /** Judges a call that has just returned. */
@@ -128,7 +149,8 @@ export const judgeCall = (world: World, call: CallRecord, exit: Exit.Exit<unknow
     const outcome = task.outcomes[0]
     if (outcome !== undefined) judgeTask(world, task, outcome)
     else if (task.starts > 0 || task.handle !== undefined) world.break(`call ${call.id} returned and ${task.name} has no outcome`)
-    else if (call.kind === "gather" && call.pulled < 0 && call.settled.length > 0) world.break(`call ${call.id} gave no outcome for ${task.name}`)
+    else if (call.kind === "gather" && call.pulled < 0 && call.settled.length > 0)
+      world.break(`call ${call.id} gave no outcome for ${task.name}`)
   }
   // The cause of a scoped group is its body's, which may carry the result of a call inside it.
   const result = Exit.isSuccess(exit) || call.kind === "scoped" || interrupted ? call.result : GatherResult.fromCause(exit.cause)
@@ -145,11 +167,13 @@ const judgeGather = (world: World, call: CallRecord, result: AnyResult): void =>
   // `pulled` is -1 where the size was known.
   const expected = call.pulled < 0 ? call.tasks.length : call.pulled
   if (result.total !== expected) wrong(`has ${result.total} outcomes for ${expected} inputs`)
-  if (call.pulled >= 0 && result.exhausted !== call.drained) wrong(`says exhausted: ${result.exhausted}, and its source was ${call.drained ? "" : "not "}read to its end`)
+  if (call.pulled >= 0 && result.exhausted !== call.drained)
+    wrong(`says exhausted: ${result.exhausted}, and its source was ${call.drained ? "" : "not "}read to its end`)
 }
 
 const judgeExit = (world: World, call: CallRecord, exit: Exit.Exit<unknown, unknown>): void => {
-  const wrong = (text: string): void => world.break(`call ${call.id} (${call.options.onFailure}) ${text}, exit ${String(exit).slice(0, 200)}`)
+  const wrong = (text: string): void =>
+    world.break(`call ${call.id} (${call.options.onFailure}) ${text}, exit ${String(exit).slice(0, 200)}`)
   const told = Exit.isFailure(exit) ? faults(exit.cause) : []
   const failed = call.settled.filter((outcome) => outcome._tag === "Failed")
   const body = call.bodyExit === undefined || Exit.isSuccess(call.bodyExit) ? [] : faults(call.bodyExit.cause)
@@ -164,7 +188,11 @@ const judgeExit = (world: World, call: CallRecord, exit: Exit.Exit<unknown, unkn
   } else if (call.options.onFailure === "collect" && failed.length > 0) {
     const all = failed.flatMap(({ cause }) => faults(cause)).sort()
     if (!within(all, told) || !within(told, [...all, ...body])) wrong(`must fail with ${all.join()}`)
-  } else if (told.length > 0 && !(told.length === 1 && told[0] === "fail DeadlineExceeded" && call.options.timeout !== undefined) && !same(told, body)) {
+  } else if (
+    told.length > 0 &&
+    !(told.length === 1 && told[0] === "fail DeadlineExceeded" && call.options.timeout !== undefined) &&
+    !same(told, body)
+  ) {
     wrong(`failed with ${told.join()}, though no task of it failed and its body failed with ${body.join()}`)
   }
   if (call.kind === "gather") return

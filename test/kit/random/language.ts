@@ -41,12 +41,29 @@ export type Op =
   | { readonly op: "fail" }
   | { readonly op: "die" }
   | { readonly op: "interruptSelf" }
-  | { readonly op: "spawn"; readonly group: number; readonly task: Frame; readonly timeout?: number | undefined; readonly priority: "high" | "normal" | "low" }
+  | {
+      readonly op: "spawn"
+      readonly group: number
+      readonly task: Frame
+      readonly timeout?: number | undefined
+      readonly priority: "high" | "normal" | "low"
+    }
   | { readonly op: "await" | "join" | "cancel"; readonly handle: number }
   | { readonly op: "cancelGroup" | "joinGroup" | "next" | "stats"; readonly group: number }
   | { readonly op: "group" | "scoped"; readonly options: CallOptions; readonly body: Frame }
-  | { readonly op: "gather"; readonly form: "map" | "array" | "record" | "generator"; readonly options: GatherOptions; readonly tasks: ReadonlyArray<Frame> }
-  | { readonly op: "permit"; readonly limiter: number; readonly weight: number; readonly priority: "high" | "normal" | "low"; readonly body: Frame }
+  | {
+      readonly op: "gather"
+      readonly form: "map" | "array" | "record" | "generator"
+      readonly options: GatherOptions
+      readonly tasks: ReadonlyArray<Frame>
+    }
+  | {
+      readonly op: "permit"
+      readonly limiter: number
+      readonly weight: number
+      readonly priority: "high" | "normal" | "low"
+      readonly body: Frame
+    }
   | { readonly op: "resize"; readonly limiter: number; readonly permits: number }
   | { readonly op: "pause"; readonly limiter: number; readonly ms: number }
   | { readonly op: "deadline"; readonly ms: number; readonly body: Frame }
@@ -92,9 +109,7 @@ const gatherOptions: fc.Arbitrary<GatherOptions> = fc.record({
 
 const cleanup = (hangs: boolean): fc.Arbitrary<Cleanup> =>
   fc.record({
-    takes: hangs
-      ? fc.constantFrom<number | "hang">(0, 0, 1, 3, veryLong, "hang")
-      : fc.constantFrom<number | "hang">(0, 0, 1, 3, veryLong),
+    takes: hangs ? fc.constantFrom<number | "hang">(0, 0, 1, 3, veryLong, "hang") : fc.constantFrom<number | "hang">(0, 0, 1, 3, veryLong),
     ends: fc.constantFrom("value", "value", "fail", "die")
   })
 
@@ -105,7 +120,13 @@ const leaf: fc.Arbitrary<Op> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Op>({ op: "die" }) },
   { weight: 1, arbitrary: fc.constant<Op>({ op: "interruptSelf" }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constantFrom("await" as const, "join" as const, "cancel" as const), handle: nat }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom("cancelGroup" as const, "joinGroup" as const, "next" as const, "stats" as const), group: nat }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constantFrom("cancelGroup" as const, "joinGroup" as const, "next" as const, "stats" as const),
+      group: nat
+    })
+  },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("resize" as const), limiter: nat, permits: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("pause" as const), limiter: nat, ms }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant("extend" as const), ms }) }
@@ -125,7 +146,14 @@ const frame = (depth: number, hangs: boolean): fc.Arbitrary<Frame> => {
         op: fc.constantFrom("group" as const, "group" as const, "scoped" as const),
         options: callOptions,
         // A group without tasks tests nothing: its body begins with some.
-        body: fc.tuple(fc.array(fc.record({ op: fc.constant("spawn" as const), group: fc.constant(0), task: inner, timeout: maybe(ms, 5), priority }), { minLength: 1, maxLength: 3 }), inner)
+        body: fc
+          .tuple(
+            fc.array(
+              fc.record({ op: fc.constant("spawn" as const), group: fc.constant(0), task: inner, timeout: maybe(ms, 5), priority }),
+              { minLength: 1, maxLength: 3 }
+            ),
+            inner
+          )
           .map(([spawns, rest]): Frame => [...spawns, ...rest])
       })
     },
@@ -138,10 +166,16 @@ const frame = (depth: number, hangs: boolean): fc.Arbitrary<Frame> => {
         tasks: fc.array(inner, { maxLength: 4 })
       })
     },
-    { weight: 3, arbitrary: fc.record({ op: fc.constant("permit" as const), limiter: nat, weight: fc.constantFrom(1, 1, 1, 2), priority, body: inner }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ op: fc.constant("permit" as const), limiter: nat, weight: fc.constantFrom(1, 1, 1, 2), priority, body: inner })
+    },
     { weight: 2, arbitrary: fc.record({ op: fc.constant("deadline" as const), ms, body: inner }) },
     { weight: 1, arbitrary: fc.record({ op: fc.constant("timeout" as const), ms, body: inner }) },
-    { weight: 2, arbitrary: fc.record({ op: fc.constantFrom("uninterruptible" as const, "fork" as const, "caught" as const), body: inner }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ op: fc.constantFrom("uninterruptible" as const, "fork" as const, "caught" as const), body: inner })
+    },
     { weight: 2, arbitrary: fc.record({ op: fc.constant("ensure" as const), body: inner, cleanup: cleanup(hangs) }) }
   )
   return fc.array(node, { maxLength: 4 })
@@ -157,4 +191,63 @@ export const program: fc.Arbitrary<Program> = fc.record({
 export const hangingProgram: fc.Arbitrary<Program> = fc.record({
   limiters: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 2 }),
   main: frame(3, true)
+})
+
+const contended = (depth: number): fc.Arbitrary<Frame> => {
+  const rest: fc.Arbitrary<Op> = fc.oneof(
+    { weight: 2, arbitrary: fc.record({ op: fc.constant("sleep" as const), ms }) },
+    { weight: 1, arbitrary: fc.constant<Op>({ op: "yield" }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant("resize" as const), limiter: nat, permits: fc.integer({ min: 1, max: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant("pause" as const), limiter: nat, ms }) }
+  )
+  if (depth <= 0) return fc.array(rest, { maxLength: 1 })
+  const inner = contended(depth - 1)
+  const permit: fc.Arbitrary<Op> = fc.record({
+    op: fc.constant("permit" as const),
+    limiter: nat,
+    weight: fc.constantFrom(1, 1, 2),
+    priority,
+    body: inner
+  })
+  const options = {
+    concurrency,
+    grace: fc.constant(undefined),
+    timeout: fc.constant(undefined),
+    taskTimeout: fc.constant(undefined),
+    queueTimeout: fc.constant(undefined)
+  }
+  const nested: fc.Arbitrary<Op> = fc.oneof(
+    fc.record({
+      op: fc.constant("gather" as const),
+      form: fc.constantFrom("map" as const, "record" as const),
+      options: fc.record({ ...options, onFailure: fc.constant("isolate" as const), limiter: maybe(nat, 1) }),
+      tasks: fc.array(inner, { minLength: 1, maxLength: 2 })
+    }),
+    fc.record({ op: fc.constant("deadline" as const), ms: fc.constant(veryLong), body: inner }),
+    fc.record({
+      op: fc.constant("group" as const),
+      options: fc.record({ ...options, onFailure: fc.constant("isolate" as const) }),
+      body: fc.array(fc.record({ op: fc.constant("spawn" as const), group: fc.constant(0), task: inner, priority }), {
+        minLength: 1,
+        maxLength: 2
+      })
+    })
+  )
+  return fc.array(fc.oneof({ weight: 4, arbitrary: permit }, { weight: 2, arbitrary: nested }, { weight: 1, arbitrary: rest }), {
+    minLength: 1,
+    maxLength: 2
+  })
+}
+
+/** Programs in which several tasks take the permits of two limiters in every order, and nest, with nothing that would end a wait by its time. */
+export const contendedProgram: fc.Arbitrary<Program> = fc.record({
+  limiters: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 1, maxLength: 2 }),
+  main: fc.array(contended(3), { minLength: 2, maxLength: 3 }).map((tasks): Frame => [
+    {
+      op: "gather",
+      form: "map",
+      options: { concurrency: "unbounded", onFailure: "isolate" },
+      tasks
+    }
+  ])
 })

@@ -189,7 +189,8 @@ export class World {
     }
     for (const { counts, list, result } of this.lists) {
       if (countsOf(result) !== counts) this.break(`the counts of a result changed from ${counts} to ${countsOf(result)}`)
-      if (list.length !== result.list.length || list.some((outcome, i) => outcome !== result.list[i])) this.break("the list of a result changed")
+      if (list.length !== result.list.length || list.some((outcome, i) => outcome !== result.list[i]))
+        this.break("the list of a result changed")
     }
   }
 }
@@ -202,4 +203,15 @@ const textOf = (outcome: AnyOutcome): string => {
 }
 
 const countsOf = (r: AnyResult): string =>
-  [r.total, r.completed, r.failed, r.timedOut, r.cancelled, r.notStarted, r.allSucceeded, r.successRate, r.exhausted, r.abandoned.length].join(" ")
+  [
+    r.total,
+    r.completed,
+    r.failed,
+    r.timedOut,
+    r.cancelled,
+    r.notStarted,
+    r.allSucceeded,
+    r.successRate,
+    r.exhausted,
+    r.abandoned.length
+  ].join(" ")
