@@ -2,51 +2,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { describe, expect, it } from "vitest"
 import * as GatherResult from "../src/GatherResult.ts"
-import * as Outcome from "../src/Outcome.ts"
 import * as TaskGroup from "../src/TaskGroup.ts"
-import { Simulator } from "../src/testing/index.ts"
-
-type Group<E = never> = TaskGroup.TaskGroup<E>
-
-/** Gives the same value under many schedules. */
-const always = async <A>(program: () => Effect.Effect<A, unknown>, expected: NoInfer<A>, seeds = 60): Promise<void> => {
-  await Simulator.check(program, {
-    seeds,
-    after: (run) => expect(run.exit !== undefined && Exit.isSuccess(run.exit) ? run.exit.value : run.exit).toEqual(expected)
-  })
-}
-
-const words = (result: GatherResult.GatherResult<unknown, unknown> | undefined): Array<string> =>
-  result?.list.map((outcome) => `${outcome.index} ${outcome.status}`) ?? []
-
-const reasons = (exit: Exit.Exit<unknown, unknown>): Array<string> =>
-  Exit.isSuccess(exit)
-    ? ["success"]
-    : exit.cause.reasons.map((reason) =>
-        reason._tag === "Fail" ? `fail ${String(reason.error)}` : reason._tag === "Die" ? `die ${String(reason.defect)}` : "interrupt"
-      )
-
-const reasonOf = (outcome: Outcome.Outcome<unknown, unknown>): string =>
-  outcome._tag === "Cancelled" || outcome._tag === "NotStarted" ? Outcome.formatReason(outcome.reason) : outcome.status
-
-const failLater = (error: string, millis = 1) => Effect.andThen(Effect.sleep(millis), Effect.fail(error))
-
-/** Collects log lines in the place of printing them. */
-const logged = <A, E, R>(lines: Array<string>, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.provideService(
-    effect,
-    Logger.CurrentLoggers,
-    new Set([
-      Logger.make(({ cause, logLevel, message }) => {
-        const causes = cause.reasons.map((reason) => (reason._tag === "Fail" ? String(reason.error) : reason._tag))
-        lines.push([logLevel, String(message), ...causes].join(" | "))
-      })
-    ])
-  )
+import { always, failLater, type Group, logged, reasonOf, reasons, words } from "./groupKit.ts"
 
 describe("TaskGroup.make", () => {
   it("cancels its tasks and awaits them when the scope closes", () =>
