@@ -338,7 +338,10 @@ class Interpreter {
         stop: stop === undefined ? undefined : Effect.sleep(stop)
       }
       // Under a limiter each task holds a permit, and must not wait for what is outside of it.
-      const seen = limiter === undefined ? env : { ...env, groups: [], handles: [] }
+      const seen =
+        limiter === undefined
+          ? env
+          : { ...env, groups: [], handles: [], held: new Set([...env.held, limiter % this.world.limiters.length]) }
       const works = op.tasks.map((frame) => {
         const task = this.world.task(call)
         return { task, work: this.watched(task, this.frame(frame, { ...seen, owner: task })) }

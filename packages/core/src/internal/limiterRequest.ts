@@ -74,8 +74,9 @@ export const release = (ticket: Ticket): void => {
   pump(core)
 }
 
-/** Sets the size. Whoever waits for more than there will ever be is refused. */
+/** Sets the size. Whoever waits for more than there will ever be is refused, and so is who could have gone in before and now waits in a cycle. */
 export const resize = (core: LimiterCore, permits: number): void => {
+  const shrinks = permits < core.permits
   core.permits = permits
   if (core.heavy > 0) {
     for (const line of core.lines) {
@@ -85,6 +86,19 @@ export const resize = (core: LimiterCore, permits: number): void => {
         ticket = next
       }
     }
+  }
+  pump(core)
+  if (shrinks && core.waiting > 0) refuseCycles(core)
+}
+
+/** Nested requests only can be stuck. The one that came last gives way. */
+const refuseCycles = (core: LimiterCore): void => {
+  const nested: Array<Ticket> = []
+  for (const line of core.lines)
+    for (let ticket = line.head; ticket !== undefined; ticket = ticket.next) if (ticket.held !== undefined) nested.push(ticket)
+  for (const ticket of nested.reverse()) {
+    const cycle = ticket.state === "waiting" ? cycleError(ticket) : undefined
+    if (cycle !== undefined) refuseWaiting(ticket, cycle)
   }
   pump(core)
 }
