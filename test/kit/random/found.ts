@@ -273,5 +273,32 @@ export const found: Readonly<Record<string, Program>> = {
         tasks: [[{ op: "sleep", ms: 3 }, { op: "fail" }], [{ op: "fail" }]]
       }
     ]
+  },
+  "a resize to fewer permits closed a ring that nobody looked for": {
+    limiters: [3],
+    main: [
+      {
+        op: "permit",
+        limiter: 0,
+        weight: 2,
+        priority: "normal",
+        body: [
+          {
+            op: "gather",
+            form: "map",
+            options: { concurrency: "unbounded", onFailure: "isolate", limiter: 0 },
+            tasks: [
+              [
+                { op: "sleep", ms: 1 },
+                { op: "resize", limiter: 0, permits: 2 },
+                { op: "sleep", ms: 1 }
+              ],
+              [{ op: "permit", limiter: 0, weight: 2, priority: "normal", body: [] }],
+              [{ op: "permit", limiter: 0, weight: 2, priority: "normal", body: [] }]
+            ]
+          }
+        ]
+      }
+    ]
   }
 }
