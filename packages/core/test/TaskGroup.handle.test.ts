@@ -1,22 +1,13 @@
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
 import * as lineage from "../src/internal/lineage.ts"
 import * as Outcome from "../src/Outcome.ts"
 import * as TaskGroup from "../src/TaskGroup.ts"
 import { Simulator } from "../src/testing/index.ts"
+import { always, type Group } from "./groupKit.ts"
 
-type Group<E = never> = TaskGroup.TaskGroup<E>
 type Handle<A = unknown, E = unknown> = TaskGroup.Handle<A, E>
-
-/** Gives the same value under many schedules. */
-const always = async <A>(program: () => Effect.Effect<A, unknown>, expected: NoInfer<A>, seeds = 60): Promise<void> => {
-  await Simulator.check(program, {
-    seeds,
-    after: (run) => expect(run.exit !== undefined && Exit.isSuccess(run.exit) ? run.exit.value : run.exit).toEqual(expected)
-  })
-}
 
 const reasonOf = (outcome: Outcome.Outcome<unknown, unknown>): string =>
   outcome._tag === "Cancelled" || outcome._tag === "NotStarted" ? Outcome.formatReason(outcome.reason) : outcome.status

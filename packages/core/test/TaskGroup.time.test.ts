@@ -12,17 +12,7 @@ import type * as GatherResult from "../src/GatherResult.ts"
 import * as Limiter from "../src/Limiter.ts"
 import * as Outcome from "../src/Outcome.ts"
 import * as TaskGroup from "../src/TaskGroup.ts"
-import { Simulator } from "../src/testing/index.ts"
-
-type Group<E = never> = TaskGroup.TaskGroup<E>
-
-/** Gives the same value under many schedules. */
-const always = async <A>(program: () => Effect.Effect<A, unknown>, expected: NoInfer<A>, seeds = 60): Promise<void> => {
-  await Simulator.check(program, {
-    seeds,
-    after: (run) => expect(run.exit !== undefined && Exit.isSuccess(run.exit) ? run.exit.value : run.exit).toEqual(expected)
-  })
-}
+import { always, type Group } from "./groupKit.ts"
 
 const now = Effect.clockWith((clock) => clock.currentTimeMillis)
 

@@ -8,17 +8,9 @@ import * as Limiter from "../src/Limiter.ts"
 import type * as Outcome from "../src/Outcome.ts"
 import * as TaskGroup from "../src/TaskGroup.ts"
 import { Simulator } from "../src/testing/index.ts"
+import { always, type Group } from "./groupKit.ts"
 
-type Group<E = never> = TaskGroup.TaskGroup<E>
 type Handle<A = unknown, E = unknown> = TaskGroup.Handle<A, E>
-
-/** Gives the same value under many schedules. */
-const always = async <A>(program: () => Effect.Effect<A, unknown>, expected: NoInfer<A>, seeds = 60): Promise<void> => {
-  await Simulator.check(program, {
-    seeds,
-    after: (run) => expect(run.exit !== undefined && Exit.isSuccess(run.exit) ? run.exit.value : run.exit).toEqual(expected)
-  })
-}
 
 const defect = (exit: Exit.Exit<unknown, unknown>): string => (Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : "success")
 
