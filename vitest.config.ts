@@ -18,7 +18,7 @@ export default defineConfig({
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "test/kit/**/*.test.ts"],
           exclude: ["**/*.integration.test.ts"],
-          testTimeout: 10_000
+          testTimeout: 60_000
         }
       },
       { extends: true, test: { name: "laws", include: ["test/laws/**/*.test.ts"], testTimeout: soak ? 3_600_000 : 60_000 } },

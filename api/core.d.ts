@@ -340,6 +340,12 @@ export interface Settings {
 export declare const read: (where: string, options: unknown, own: ReadonlyArray<string>) => Settings;
 export declare const mustBe: (where: string, option: string, expected: string, got: unknown) => RangeError;
 export declare const oneOf: <const W extends string>(where: string, option: string, value: unknown, words: readonly [W, ...ReadonlyArray<W>]) => W;
+export declare const whole: (where: string, option: string, value: unknown, minimum?: number) => number;
+export declare const number: (where: string, option: string, value: unknown, expected: string, ok: (value: number) => boolean) => number;
+export declare const millis: (where: string, option: string, value: unknown) => number;
+export declare const positiveMillis: (where: string, option: string, value: unknown) => number;
+export declare const text: (where: string, option: string, value: unknown) => string | undefined;
+export declare const known: (where: string, options: unknown, names: ReadonlyArray<string>) => void;
 export type RetryOptions<E> = Schedule.Schedule<unknown, E | AttemptTimedOut> | {
     readonly times?: number | undefined;
     readonly schedule?: Schedule.Schedule<unknown, E | AttemptTimedOut> | undefined;

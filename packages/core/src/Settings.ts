@@ -80,15 +80,10 @@ export const read = (where: string, options: unknown, own: ReadonlyArray<string>
   check.options(where, options, new Set([...shared, ...own]))
   const o = (options ?? {}) as { readonly [K in (typeof shared)[number]]?: unknown }
   const time = (option: (typeof shared)[number]): number => (o[option] === undefined ? Infinity : check.millis(where, option, o[option]))
-  const text = (option: "name" | "span" | "metrics"): string | undefined => {
-    const value = o[option]
-    if (value !== undefined && typeof value !== "string") throw check.mustBe(where, option, "a string", value)
-    return value
-  }
   return {
-    name: text("name"),
-    span: text("span"),
-    metrics: text("metrics"),
+    name: text(where, "name", o.name),
+    span: text(where, "span", o.span),
+    metrics: text(where, "metrics", o.metrics),
     concurrency: o.concurrency === undefined ? 8 : check.bound(where, "concurrency", o.concurrency),
     timeout: time("timeout"),
     taskTimeout: time("taskTimeout"),
@@ -116,6 +111,70 @@ export const mustBe: (where: string, option: string, expected: string, got: unkn
  */
 export const oneOf = <const W extends string>(where: string, option: string, value: unknown, words: readonly [W, ...ReadonlyArray<W>]): W =>
   value === undefined ? words[0] : check.word(where, option, value, words)
+
+/**
+ * Reads an option that is a whole number of at least `minimum`.
+ *
+ * @throws RangeError if it is none
+ * @category options
+ * @since 0.1.0
+ */
+export const whole = (where: string, option: string, value: unknown, minimum = 1): number =>
+  check.positiveInt(where, option, value, minimum)
+
+/**
+ * Reads an option that is a number which `ok` accepts; `expected` says in words which these are.
+ *
+ * @throws RangeError if it is none
+ * @category options
+ * @since 0.1.0
+ */
+export const number = (where: string, option: string, value: unknown, expected: string, ok: (value: number) => boolean): number => {
+  if (typeof value === "number" && ok(value)) return value
+  throw check.mustBe(where, option, expected, value)
+}
+
+/**
+ * Reads an option that is a length of time, in milliseconds: not negative, `"Infinity"` gives `Infinity`.
+ *
+ * @throws RangeError if it is none
+ * @category options
+ * @since 0.1.0
+ */
+export const millis = (where: string, option: string, value: unknown): number => check.millis(where, option, value)
+
+/**
+ * Reads an option that is a length of time above 0, in milliseconds; `"Infinity"` gives `Infinity`.
+ *
+ * @throws RangeError if it is none
+ * @category options
+ * @since 0.1.0
+ */
+export const positiveMillis = (where: string, option: string, value: unknown): number => check.positiveMillis(where, option, value)
+
+/**
+ * Reads an option that is a string or left out.
+ *
+ * @throws RangeError if it is anything else
+ * @category options
+ * @since 0.1.0
+ */
+export const text = (where: string, option: string, value: unknown): string | undefined => {
+  if (value === undefined || typeof value === "string") return value
+  throw check.mustBe(where, option, "a string", value)
+}
+
+/**
+ * Refuses options that are not an object, and names that are not among `names`.
+ *
+ * @throws RangeError for the first wrong name
+ * @category options
+ * @since 0.1.0
+ */
+export const known = (where: string, options: unknown, names: ReadonlyArray<string>): void => {
+  if (options === undefined) throw check.mustBe(where, "options", "an object", options)
+  check.options(where, options, new Set(names))
+}
 
 /**
  * When to try a task again: a `Schedule` alone, or bounds of which at least `times` or `schedule` is given.

@@ -90,7 +90,6 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { type Algorithm, Aimd, Gradient2 } from "./internal/adaptiveAlgorithm.ts"
 import { type Run, Sampler, type Verdict } from "./internal/adaptiveSampler.ts"
-import * as check from "./internal/keyedCheck.ts"
 
 /**
  * What a run says of the server: its latency counts (`success`), it was refused or came to nothing because of load (`drop`), or it says nothing (`ignore`).
@@ -263,7 +262,7 @@ export const makeUnsafe = <const F extends "wait" | "reject" = "wait", T extends
   const follow = (): void => Effect.runSync(inner.resize(sampler.limit))
   const measured = measure(sampler, classify, follow)
   const permits = (where: string, value: unknown, least: number, most: number, why: string): number =>
-    check.number(
+    Settings.number(
       where,
       "permits",
       value,
@@ -350,30 +349,30 @@ const gradientOnly = ["queueSize", "smoothing", "tolerance", "longWindow"] as co
 
 const read = (options: Options) => {
   const where = "AdaptiveLimiter.make"
-  check.options(where, options, [...shared, ...gradientOnly])
+  Settings.known(where, options, [...shared, ...gradientOnly])
   const kind = Settings.oneOf(where, "algorithm", options.algorithm, ["gradient2", "aimd"])
   const { classify } = options
-  check.text(where, "name", options.name)
-  const min = check.whole(where, "min", options.min ?? 1)
-  const max = check.number(
+  Settings.text(where, "name", options.name)
+  const min = Settings.whole(where, "min", options.min ?? 1)
+  const max = Settings.number(
     where,
     "max",
     options.max ?? Math.max(200, min),
     `a whole number of at least ${min} (min)`,
     (n) => Number.isSafeInteger(n) && n >= min
   )
-  const initial = check.number(
+  const initial = Settings.number(
     where,
     "initial",
     options.initial ?? Math.max(min, Math.min(max, 20)),
     `a whole number from ${min} (min) to ${max} (max)`,
     (n) => Number.isSafeInteger(n) && n >= min && n <= max
   )
-  const backoffRatio = check.number(where, "backoffRatio", options.backoffRatio ?? 0.9, "from 0.5 to below 1", (n) => n >= 0.5 && n < 1)
+  const backoffRatio = Settings.number(where, "backoffRatio", options.backoffRatio ?? 0.9, "from 0.5 to below 1", (n) => n >= 0.5 && n < 1)
   const window = {
-    length: check.millis(where, "window", options.window ?? 250),
-    samples: check.whole(where, "minSamples", options.minSamples ?? 10),
-    slowAfter: check.millis(where, "slowAfter", options.slowAfter ?? Infinity)
+    length: Settings.positiveMillis(where, "window", options.window ?? 250),
+    samples: Settings.whole(where, "minSamples", options.minSamples ?? 10),
+    slowAfter: Settings.positiveMillis(where, "slowAfter", options.slowAfter ?? Infinity)
   }
   if (classify !== undefined && typeof classify !== "function") throw Settings.mustBe(where, "classify", "a function", classify)
   let algorithm: Algorithm
@@ -385,10 +384,10 @@ const read = (options: Options) => {
   } else {
     algorithm = new Gradient2({ min, max }, initial, {
       backoffRatio,
-      queueSize: check.number(where, "queueSize", options.queueSize ?? 4, "a number above 0", (n) => n > 0 && n < Infinity),
-      smoothing: check.number(where, "smoothing", options.smoothing ?? 0.2, "above 0 and up to 1", (n) => n > 0 && n <= 1),
-      tolerance: check.number(where, "tolerance", options.tolerance ?? 1.5, "a number of at least 1", (n) => n >= 1 && n < Infinity),
-      longWindow: check.whole(where, "longWindow", options.longWindow ?? 600)
+      queueSize: Settings.number(where, "queueSize", options.queueSize ?? 4, "a number above 0", (n) => n > 0 && n < Infinity),
+      smoothing: Settings.number(where, "smoothing", options.smoothing ?? 0.2, "above 0 and up to 1", (n) => n > 0 && n <= 1),
+      tolerance: Settings.number(where, "tolerance", options.tolerance ?? 1.5, "a number of at least 1", (n) => n >= 1 && n < Infinity),
+      longWindow: Settings.whole(where, "longWindow", options.longWindow ?? 600)
     })
   }
   return { sampler: new Sampler(algorithm, window), classify, min, max }

@@ -63,7 +63,6 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as check from "./internal/keyedCheck.ts"
 
 /**
  * How to hedge a call.
@@ -155,12 +154,12 @@ export const budget = (options: {
   readonly max?: number | undefined
 }): Effect.Effect<Budget> => {
   const where = "Hedge.budget"
-  check.options(where, options, ["ratio", "min", "max"])
+  Settings.known(where, options, ["ratio", "min", "max"])
   const { ratio } = options
   if (!(typeof ratio === "number" && ratio > 0 && ratio <= 1))
     throw Settings.mustBe(where, "ratio", "a number above 0 and at most 1", ratio)
-  const min = options.min === undefined ? 1 : check.whole(where, "min", options.min, 0)
-  const max = options.max === undefined ? Math.max(100, min) : check.whole(where, "max", options.max, Math.max(1, min))
+  const min = options.min === undefined ? 1 : Settings.whole(where, "min", options.min, 0)
+  const max = options.max === undefined ? Math.max(100, min) : Settings.whole(where, "max", options.max, Math.max(1, min))
   return Effect.sync(() => new BudgetImpl(ratio, min, max))
 }
 
@@ -212,14 +211,14 @@ class BudgetImpl implements Budget {
 export const run = <A, E, R>(effect: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, E, R> => {
   const where = "Hedge.run"
   if (!Effect.isEffect(effect)) throw new TypeError(Settings.mustBe(where, "effect", "an Effect", effect).message)
-  check.options(where, options, ["after", "copies", "budget", "limiter", "name"])
+  Settings.known(where, options, ["after", "copies", "budget", "limiter", "name"])
   const { budget, limiter, name } = options
   if (options.after === undefined) throw Settings.mustBe(where, "after", "a duration that is not negative", undefined)
   const after = afterOf(where, options.after)
-  const copies = options.copies === undefined ? 2 : check.whole(where, "copies", options.copies, 1)
+  const copies = options.copies === undefined ? 2 : Settings.whole(where, "copies", options.copies, 1)
   if (budget !== undefined && !(budget instanceof BudgetImpl)) throw Settings.mustBe(where, "budget", "a Budget", budget)
   if (limiter !== undefined && typeof limiter?.withPermit !== "function") throw Settings.mustBe(where, "limiter", "a Limiter", limiter)
-  check.text(where, "name", name)
+  Settings.text(where, "name", name)
   return Effect.suspend(() => new Call(effect, { after, copies: after === Infinity ? 1 : copies, budget, limiter, name }).run)
 }
 

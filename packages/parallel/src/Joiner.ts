@@ -64,7 +64,6 @@ import * as Settings from "@skein/core/Settings"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Order from "effect/Order"
-import * as check from "./internal/keyedCheck.ts"
 
 /**
  * How to join outcomes of tasks that give `A` or fail with `E`: into `B`, or a failure `E2`. A function that begins one fan-out, with a state of its own.
@@ -210,8 +209,8 @@ export interface MakeOptions<S, in A, in E, out B, out E2 = never> {
  */
 export const make = <S, A, E, B, E2 = never>(options: MakeOptions<S, A, E, B, E2>): Joiner<A, E, B, E2> => {
   const where = "Joiner.make"
-  check.options(where, options, ["name", "initial", "onOutcome", "isPossible", "onEnd"])
-  check.text(where, "name", options.name)
+  Settings.known(where, options, ["name", "initial", "onOutcome", "isPossible", "onEnd"])
+  Settings.text(where, "name", options.name)
   for (const option of ["initial", "onOutcome", "onEnd"] as const) mustBeFunction(where, option, options[option])
   if (options.isPossible !== undefined) mustBeFunction(where, "isPossible", options.isPossible)
   return () => begin(options)
@@ -252,7 +251,7 @@ export const all = (options?: {
   /** @default "interrupt" */
   readonly onFailure?: "interrupt" | "collect" | undefined
 }): (<A, E>(start: Start<A, E>) => Fold<A, E, Array<A>, JoinError<A, E>>) => {
-  check.options("Joiner.all", options ?? {}, ["onFailure"])
+  Settings.known("Joiner.all", options ?? {}, ["onFailure"])
   const onFailure = Settings.oneOf("Joiner.all", "onFailure", options?.onFailure, ["interrupt", "collect"])
   return <A, E>(): Fold<A, E, Array<A>, JoinError<A, E>> =>
     begin({
@@ -282,7 +281,7 @@ export const first = (): (<A, E>(start: Start<A, E>) => Fold<A, E, A, JoinError<
  * @since 0.1.0
  */
 export const firstN = (n: number): (<A, E>(start: Start<A, E>) => Fold<A, E, Array<A>, JoinError<A, E>>) => {
-  const name = `firstN(${check.whole("Joiner.firstN", "n", n)})`
+  const name = `firstN(${Settings.whole("Joiner.firstN", "n", n)})`
   return () => take(name, n, 1, identity)
 }
 
@@ -294,7 +293,7 @@ export const firstN = (n: number): (<A, E>(start: Start<A, E>) => Fold<A, E, Arr
  * @since 0.1.0
  */
 export const quorum = (n: number): (<A, E>(start: Start<A, E>) => Fold<A, E, Array<A>, JoinError<A, E>>) => {
-  const name = `quorum(${check.whole("Joiner.quorum", "n", n)})`
+  const name = `quorum(${Settings.whole("Joiner.quorum", "n", n)})`
   return () => take(name, n, n, identity)
 }
 
@@ -343,8 +342,8 @@ export const merge = <A, E, B>(
 ): Joiner<A, E, B, JoinError<A, E>> => {
   const where = "Joiner.merge"
   mustBeFunction(where, "f", f)
-  check.options(where, options ?? {}, ["atLeast"])
-  const atLeast = options?.atLeast === undefined ? 1 : check.whole(where, "atLeast", options.atLeast, 0)
+  Settings.known(where, options ?? {}, ["atLeast"])
+  const atLeast = options?.atLeast === undefined ? 1 : Settings.whole(where, "atLeast", options.atLeast, 0)
   return make({
     name: "merge",
     initial: () => 0,

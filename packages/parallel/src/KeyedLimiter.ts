@@ -66,7 +66,6 @@ import * as Settings from "@skein/core/Settings"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { RateLimiterError } from "effect/persistence/RateLimiter"
-import * as check from "./internal/keyedCheck.ts"
 import { type Read, read } from "./internal/keyedOptions.ts"
 import * as rates from "./internal/keyedRate.ts"
 import { type Key, Keys, type Visit } from "./internal/keyedState.ts"
@@ -246,7 +245,7 @@ class KeyedLimiterImpl implements KeyedLimiter<AnyError> {
     this.keys = keys
     this.resize = (count) =>
       Effect.suspend(() => {
-        keys.permits = check.whole("KeyedLimiter.resize", "permits", count)
+        keys.permits = Settings.whole("KeyedLimiter.resize", "permits", count)
         return common.resize(count)
       })
     this.pause = Effect.suspend(() => {
@@ -285,7 +284,7 @@ class KeyedLimiterImpl implements KeyedLimiter<AnyError> {
       withPermits: (permits, options) => (self) => this.visit(id, self, permits, options),
       resize: (count) =>
         Effect.suspend(() => {
-          const bound = check.whole("KeyedLimiter.resize", "permits", count)
+          const bound = Settings.whole("KeyedLimiter.resize", "permits", count)
           return touch((key) => keys.setBound(key, bound))
         }),
       pause: setPaused(true),

@@ -42,10 +42,10 @@
  *
  * @since 0.1.0
  */
+import * as Settings from "@skein/core/Settings"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as check from "./internal/keyedCheck.ts"
 import type { ParallelExecutor, Stats } from "./ParallelExecutor.ts"
 
 /**
@@ -63,8 +63,8 @@ export const stats = (
   }
 ): Stream.Stream<Stats> => {
   const where = "ParallelExecutorStream.stats"
-  check.options(where, options ?? {}, ["every"])
-  const every = Duration.millis(options?.every === undefined ? 1_000 : check.millis(where, "every", options.every))
+  Settings.known(where, options ?? {}, ["every"])
+  const every = Duration.millis(options?.every === undefined ? 1_000 : Settings.positiveMillis(where, "every", options.every))
   // Closed is what `awaitClosed` says: by then the calls that closing has to wait for are over.
   const step = Effect.raceFirst(Effect.as(executor.awaitClosed, "over" as const), Effect.as(Effect.sleep(every), "next" as const))
   return Stream.unfold("first" as "first" | "next" | "over", (at) => {

@@ -58,7 +58,6 @@ import * as Settings from "@skein/core/Settings"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { RateLimiter, RateLimiterError } from "effect/persistence/RateLimiter"
-import * as check from "./internal/keyedCheck.ts"
 import * as rates from "./internal/keyedRate.ts"
 
 /**
@@ -126,7 +125,7 @@ export const makeUnsafe = <E, const S extends OnStoreFailure = "fail">(
   options: Options<E, S>
 ): Limiter.Limiter<E | ("fail" extends S ? RateLimiterError : never)> => {
   const where = "ThrottledLimiter.make"
-  check.options(where, options, ["limiter", "rate"])
+  Settings.known(where, options, ["limiter", "rate"])
   const inner = options.limiter as Limiter.Limiter<E> | undefined
   if (typeof inner?.withPermit !== "function") throw Settings.mustBe(where, "limiter", "a Limiter", inner)
   const rate = rates.read(where, options.rate, true)

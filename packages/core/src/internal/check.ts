@@ -41,13 +41,22 @@ export const bound = (where: string, option: string, value: unknown): number => 
 }
 
 /** A length of time in milliseconds; negative and NaN are refused, `"Infinity"` gives `Infinity`. */
-export const millis = (where: string, option: string, value: unknown): number => {
+export const millis = (where: string, option: string, value: unknown): number => duration(where, option, value, expectedDuration)
+
+/** A length of time above 0 in milliseconds; `"Infinity"` gives `Infinity`. */
+export const positiveMillis = (where: string, option: string, value: unknown): number => {
+  const ms = duration(where, option, value, expectedPositive)
+  if (ms > 0) return ms
+  throw mustBe(where, option, expectedPositive, value)
+}
+
+const duration = (where: string, option: string, value: unknown, expected: string): number => {
   let ms: number
   try {
     // A negative number and a negative string both come out as 0 or below from Duration, so the sign is looked at first.
-    if (typeof value === "number" && !(value >= 0)) throw mustBe(where, option, expectedDuration, value)
-    if (typeof value === "string" && value.trimStart().startsWith("-")) throw mustBe(where, option, expectedDuration, value)
-    if (typeof value === "bigint" && value < 0n) throw mustBe(where, option, expectedDuration, value)
+    if (typeof value === "number" && !(value >= 0)) throw mustBe(where, option, expected, value)
+    if (typeof value === "string" && value.trimStart().startsWith("-")) throw mustBe(where, option, expected, value)
+    if (typeof value === "bigint" && value < 0n) throw mustBe(where, option, expected, value)
     // An object without any unit would silently mean zero.
     if (
       typeof value === "object" &&
@@ -56,18 +65,19 @@ export const millis = (where: string, option: string, value: unknown): number =>
       !Duration.isDuration(value) &&
       !units.some((unit) => unit in value)
     ) {
-      throw mustBe(where, option, expectedDuration, value)
+      throw mustBe(where, option, expected, value)
     }
     ms = Duration.toMillis(Duration.fromInputUnsafe(value as Duration.Input))
   } catch {
-    throw mustBe(where, option, expectedDuration, value)
+    throw mustBe(where, option, expected, value)
   }
-  if (!(ms >= 0)) throw mustBe(where, option, expectedDuration, value)
+  if (!(ms >= 0)) throw mustBe(where, option, expected, value)
   return ms
 }
 
 const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"]
 const expectedDuration = "a duration that is not negative"
+const expectedPositive = "a duration above 0"
 
 /** One of a few words. */
 export const word = <const W extends string>(where: string, option: string, value: unknown, words: ReadonlyArray<W>): W => {

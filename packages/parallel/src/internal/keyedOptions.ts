@@ -1,6 +1,5 @@
 /** Reads the options of a keyed limiter. */
 import * as Settings from "@skein/core/Settings"
-import * as check from "./keyedCheck.ts"
 import * as rates from "./keyedRate.ts"
 
 export interface Read {
@@ -23,13 +22,13 @@ interface Given {
 
 export const read = (given: object): Read => {
   const where = "KeyedLimiter.make"
-  check.options(where, given, ["permits", "perKey", "rate", "name", "queue"])
+  Settings.known(where, given, ["permits", "perKey", "rate", "name", "queue"])
   const { name, perKey, permits, queue, rate } = given as Given
   return {
-    permits: check.whole(where, "permits", permits),
-    perKey: perKey === undefined ? Infinity : check.whole(where, "perKey", perKey),
+    permits: Settings.whole(where, "permits", permits),
+    perKey: perKey === undefined ? Infinity : Settings.whole(where, "perKey", perKey),
     rate: rate === undefined ? undefined : rates.read(where, rate, false),
-    name: check.text(where, "name", name),
+    name: Settings.text(where, "name", name),
     ...(queue === undefined ? unbounded : readQueue(where, queue))
   }
 }
@@ -37,10 +36,10 @@ export const read = (given: object): Read => {
 const unbounded = { max: Infinity, maxPerKey: Infinity }
 
 const readQueue = (where: string, value: unknown): typeof unbounded => {
-  check.options(`${where} (queue)`, value, ["max", "maxPerKey", "onFull"])
+  Settings.known(`${where} (queue)`, value, ["max", "maxPerKey", "onFull"])
   const queue = value as { readonly max?: unknown; readonly maxPerKey?: unknown; readonly onFull?: unknown }
   const count = (option: "max" | "maxPerKey"): number =>
-    queue[option] === undefined ? Infinity : check.whole(where, `queue.${option}`, queue[option], 0)
+    queue[option] === undefined ? Infinity : Settings.whole(where, `queue.${option}`, queue[option], 0)
   const bounds = { max: count("max"), maxPerKey: count("maxPerKey") }
   if (Settings.oneOf(where, "queue.onFull", queue.onFull, ["wait", "reject"]) === "wait") return unbounded
   if (bounds.max === Infinity && bounds.maxPerKey === Infinity) {

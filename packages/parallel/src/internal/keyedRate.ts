@@ -3,7 +3,6 @@ import * as Settings from "@skein/core/Settings"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { RateLimiter, RateLimiterError } from "effect/persistence/RateLimiter"
-import * as check from "./keyedCheck.ts"
 
 /** A rate as it was read and checked. */
 export interface Rate {
@@ -21,18 +20,24 @@ export const read = (where: string, value: unknown, hasKey: boolean): Rate => {
   const place = (option: string): string => `rate.${option}`
   if (typeof value !== "object" || value === null) throw Settings.mustBe(where, "rate", "an object", value)
   const rate = value as { readonly [K in keyof Rate]?: unknown }
-  check.options(`${where} (rate)`, rate, hasKey ? [...known, "key"] : known)
+  Settings.known(`${where} (rate)`, rate, hasKey ? [...known, "key"] : known)
   const { limiter } = rate as { readonly limiter?: Partial<RateLimiter> }
   if (typeof limiter?.consume !== "function") throw Settings.mustBe(where, place("limiter"), "a RateLimiter of Effect", limiter)
   return {
     limiter: limiter as RateLimiter,
-    limit: check.whole(where, place("limit"), rate.limit),
+    limit: Settings.whole(where, place("limit"), rate.limit),
     window: Duration.millis(
-      check.number(where, place("window"), check.millis(where, place("window"), rate.window), "a duration that ends", (ms) => ms < Infinity)
+      Settings.number(
+        where,
+        place("window"),
+        Settings.positiveMillis(where, place("window"), rate.window),
+        "a duration that ends",
+        (ms) => ms < Infinity
+      )
     ),
     algorithm: Settings.oneOf(where, place("algorithm"), rate.algorithm, ["token-bucket", "fixed-window"]),
     onStoreFailure: Settings.oneOf(where, place("onStoreFailure"), rate.onStoreFailure, ["fail", "die", "admit"]),
-    key: check.text(where, place("key"), rate.key)
+    key: Settings.text(where, place("key"), rate.key)
   }
 }
 
