@@ -2,13 +2,14 @@
  * Writes `api/<package>.d.ts`: everything that users of a package can import, as the compiler declares it, without comments.
  *
  * Why: a change of the public promise must be seen in review, in one place, and never happen by accident. Comments are left out, since they
- * change for other reasons; modules under `internal/` are left out, since nobody can import them.
+ * change for other reasons; modules under `internal/` are left out, since nobody can import them, unless a public one passes on all of it.
  *
  * `--check` fails when the dump is not what is committed or staged: `pnpm api && git add api` accepts a change.
  * It also fails on an `any` in a public type, written or inferred. In a constraint (`extends Effect<any, any, any>`) it is the right word.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { build, packages } from "./build.mjs"
 
 const withoutComments = (text) =>
@@ -27,6 +28,17 @@ const dump = (name) => {
     .filter((file) => existsSync(`packages/${name}/src/${file.replace(".d.ts", ".ts")}`))
     // The entry first, it is the table of contents.
     .sort((a, b) => Number(b === "index.d.ts") - Number(a === "index.d.ts") || byName(a, b))
+  // What a public module passes on from an internal one is public too, where that is all there is in it.
+  for (const file of modules) {
+    for (const [, names, from] of readFileSync(`${dist}/${file}`, "utf8").matchAll(
+      /^export (?:type )?(?:\*|\{([^}]*)\}) from "\.\/(internal\/[\w/]+)\.ts";?$/gm
+    )) {
+      const path = join(dirname(file), `${from}.d.ts`)
+      const own = [...readFileSync(`${dist}/${path}`, "utf8").matchAll(/^export (?:declare )?(?:abstract )?(?:const|class|function|interface|type) (\w+)/gm)]
+      const passed = (names ?? "").split(",").map((name) => name.trim().replace(/^type /, ""))
+      if (!modules.includes(path) && (names === undefined || own.every(([, name]) => passed.includes(name)))) modules.push(path)
+    }
+  }
   const sections = modules.map((file) => {
     const path = file.replace(/\.d\.ts$/, "").replace(/(?:^|\/)index$/, "")
     const title = path === "" ? `@skein/${name}` : `@skein/${name}/${path}`

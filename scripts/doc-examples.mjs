@@ -170,7 +170,7 @@ const faults = (example, { printed, error }) => {
   return out
 }
 
-const failures = []
+let suspects = []
 let compared = 0
 const runLane = async (queue) => {
   while (queue.length > 0) {
@@ -179,12 +179,26 @@ const runLane = async (queue) => {
       const example = queue.shift()
       compared += example.code.filter((text) => text.includes("// => ")).length
       const wrong = faults(example, result)
-      if (wrong.length > 0) failures.push(`${example.file}:${example.line}\n${wrong.map((text) => `  ${inSource(text)}`).join("\n")}`)
+      if (wrong.length > 0) suspects.push({ example, wrong })
     }
   }
 }
 await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(runnable.filter((_, index) => index % lanes === lane))))
 
+// Examples sleep for milliseconds to show who is first. On a machine that stands still for that long they print something else: each gets two further chances, alone.
+for (let chance = 0; chance < 2 && suspects.length > 0; chance++) {
+  const left = []
+  for (const { example } of suspects) {
+    const [result] = await runSome([example])
+    const wrong = faults(example, result)
+    if (wrong.length > 0) left.push({ example, wrong })
+  }
+  suspects = left
+}
+
+const failures = suspects.map(
+  ({ example, wrong }) => `${example.file}:${example.line}\n${wrong.map((text) => `  ${inSource(text)}`).join("\n")}`
+)
 for (const failure of failures) console.log(`${failure}\n`)
 console.log(
   `${examples.length} examples type-checked, ${runnable.length} run, ${compared} printed lines compared, ${failures.length} failed`

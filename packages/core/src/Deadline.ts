@@ -46,19 +46,23 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import * as check from "./internal/check.ts"
 import * as fiberState from "./internal/fiberState.ts"
 import * as lineage from "./internal/lineage.ts"
 import { slowCleanup } from "./internal/runner.ts"
-import { type Entry, type Timers, timersOf } from "./internal/timers.ts"
+import { type Entry, type Timers, timersFor, timersOf } from "./internal/timers.ts"
 import * as Outcome from "./Outcome.ts"
+import type { Report } from "./Progress.ts"
 
 /**
  * The deadline was reached before the work was done. The work may have happened in part; whether to try again depends on it.
@@ -284,12 +288,257 @@ export const remaining: Effect.Effect<Option.Option<Duration.Duration>> = Effect
 export const extend = (by: Duration.Input): Effect.Effect<Option.Option<Duration.Duration>> => {
   const length = check.millis("Deadline.extend", "by", by)
   return Effect.withFiber((fiber) => {
-    for (let n = lineage.current(fiber); n !== undefined; n = n.parent) {
-      if ((n.kind === "deadline" || n.kind === "task") && !n.ended && n.at < Infinity) {
-        if (n.at > timersOf(fiber).now()) n.move?.(n.at + length)
-        break
-      }
-    }
+    lineage.extend(lineage.current(fiber), timersOf(fiber).now(), length)
     return remaining
   })
+}
+
+/**
+ * What a piece of work takes along that its caller waits for somewhere else: in another thread, in another process.
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export interface Inheritance {
+  /** The name of the calling task. */
+  readonly name?: string | undefined
+  /** Milliseconds that are left before the caller's deadline; left out where there is none. */
+  readonly remaining?: number | undefined
+  /** Takes what the work reports as its progress. */
+  readonly onProgress?: ((report: Report) => void) | undefined
+  /** The work has moved its deadline by so many milliseconds: the caller has to move its own. */
+  readonly onExtend?: ((by: number) => void) | undefined
+  /** Whether there is something inside that would answer the deadline by itself: told at each change, the first one to `true`. */
+  readonly onAnswering?: ((answering: boolean) => void) | undefined
+  /** Takes the hold by which the caller keeps the deadline right, before the work starts. Not called without a deadline. */
+  readonly onOpen?: ((hold: Hold) => void) | undefined
+}
+
+/**
+ * Keeps the deadline of work right that is done for a caller somewhere else.
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export interface Hold {
+  /** The caller's deadline is now so many milliseconds away. */
+  readonly moved: (remaining: number) => void
+  /** The caller's deadline has come: what can answer does so now. */
+  readonly reached: () => void
+}
+
+/**
+ * What `inherit` gives.
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export interface Inherited {
+  /** What the work is to run with. */
+  readonly context: Context.Context<never>
+  /** The work is over. What its deadline and its progress were to say is of no interest any more. */
+  readonly end: () => void
+}
+
+/**
+ * Puts work under the deadline and the name of a caller that is somewhere else: what runs with the context that it gives.
+ *
+ * **Details**
+ *
+ * The deadline can be read and extended inside, nothing starts after it, and calls that can answer with a partial result answer when it comes. It does not interrupt the work and fails nothing: that
+ * is for the caller, whose own deadline goes on. Who inherits says by `end` when the work is over.
+ *
+ * @see follow for the caller's side
+ * @category remote
+ * @since 0.1.0
+ */
+export const inherit = (context: Context.Context<never>, inheritance: Inheritance): Inherited => new Heir(context, inheritance)
+
+/**
+ * Asks a fiber to stop that was started for a caller somewhere else. A value that its last step still gives, because that cannot be interrupted, is the fiber's result (law 9).
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export const interrupt = (fiber: Fiber.Fiber<unknown, unknown>): void => fiberState.interrupt(fiber, fiber.id, 0)
+
+/** Where work runs that was inherited: the deadline if there is one, a call that takes progress, and its one task. */
+class Heir implements Hold, Inherited {
+  readonly context: Context.Context<never>
+  private readonly task: lineage.TaskNode
+  private readonly inheritance: Inheritance
+  private readonly deadline: lineage.DeadlineNode | undefined
+  private timers: Timers | undefined
+  private entry: Entry | undefined
+  private announced = false
+
+  constructor(context: Context.Context<never>, inheritance: Inheritance) {
+    this.inheritance = inheritance
+    const parent = Context.get(context, lineage.Current)
+    const observer = parent?.observer
+    const { name, remaining } = inheritance
+    this.deadline = remaining === undefined || remaining === Infinity ? undefined : this.limit(context, parent, remaining)
+    const call: lineage.CallNode = {
+      kind: "call",
+      parent: this.deadline ?? parent,
+      observer,
+      ended: false,
+      name: undefined,
+      onProgress: (progress) => inheritance.onProgress?.(progress),
+      dump: noTasks
+    }
+    this.task = {
+      kind: "task",
+      parent: call,
+      observer,
+      ended: false,
+      name,
+      index: 0,
+      reason: undefined,
+      call,
+      calls: undefined,
+      waits: undefined,
+      at: Infinity,
+      move: undefined,
+      listeners: undefined,
+      answering: 0,
+      onAnswered: undefined
+    }
+    this.context = Context.add(context, lineage.Current, this.task)
+    if (this.deadline === undefined) return
+    this.entry = this.timers!.add(Infinity, () => this.reached())
+    this.timers!.move(this.entry, this.deadline.at)
+    inheritance.onOpen?.(this)
+  }
+
+  private limit(context: Context.Context<never>, parent: lineage.Node | undefined, remaining: number): lineage.DeadlineNode {
+    this.timers = timersFor(Context.get(context, Scheduler.Scheduler), Context.get(context, Clock.Clock))
+    return {
+      kind: "deadline",
+      parent,
+      observer: parent?.observer,
+      ended: false,
+      at: this.timers.now() + Math.max(0, remaining),
+      move: (at) => this.extended(at),
+      listeners: undefined,
+      answering: 0,
+      onAnswered: undefined,
+      onAnswering: (answering) => this.inheritance.onAnswering?.(answering)
+    }
+  }
+
+  private set(at: number): void {
+    this.deadline!.at = at
+    this.announced = false
+    this.timers!.move(this.entry!, at)
+  }
+
+  /** From inside. The caller is told by how much, for its clock is another one, and answers with what is left. */
+  private extended(at: number): void {
+    const by = at - this.deadline!.at
+    this.set(at)
+    this.inheritance.onExtend?.(by)
+  }
+
+  moved(remaining: number): void {
+    if (!this.task.ended) this.set(this.timers!.now() + Math.max(0, remaining))
+  }
+
+  reached(): void {
+    if (this.task.ended || this.announced) return
+    const now = this.timers!.now()
+    this.announced = true
+    this.timers!.cancel(this.entry!)
+    // The caller's clock was first: nothing starts here any more either.
+    if (this.deadline!.at > now) this.deadline!.at = now
+    lineage.announce(this.deadline!)
+  }
+
+  readonly end = (): void => {
+    this.task.ended = true
+    this.task.call.ended = true
+    if (this.deadline === undefined) return
+    this.deadline.ended = true
+    this.timers!.cancel(this.entry!)
+  }
+}
+
+/** What runs inside is listed where it is called. */
+const noTasks: lineage.CallNode["dump"] = () => ({ name: undefined, state: "running", running: 1, abandoned: 0, tasks: [], more: 0 })
+
+/**
+ * What a call wants to know of the deadlines around it while its work is done somewhere else.
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export interface Follower {
+  /** A deadline around the call has been extended: so many milliseconds are left. */
+  readonly onMoved: (remaining: number) => void
+  /** A deadline around the call has come, and the work shall answer it: see `answering`. */
+  readonly onReached: () => void
+}
+
+/**
+ * How a call stands to the deadlines around it while its work is done somewhere else.
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export interface Following {
+  /** Says whether something in the work would answer a deadline by itself: then what is around the call waits for the answer, as law 10 has it. */
+  readonly answering: (answering: boolean) => void
+  /** Moves the innermost deadline by so many milliseconds, for the work that asked for it. `onMoved` tells what is left then. */
+  readonly extend: (by: number) => void
+  /** The call is over. */
+  readonly end: () => void
+}
+
+/**
+ * Gives the name of the task that a fiber runs, and the milliseconds before the deadline that binds it, `Infinity` if there is none.
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export const outlook = (fiber: Fiber.Fiber<unknown, unknown>): { readonly name: string | undefined; readonly remaining: number } => {
+  const node = lineage.current(fiber)
+  if (node === undefined) return nothing
+  const at = lineage.deadlineOf(node)
+  const task = lineage.taskOf(node)
+  const name = task === undefined || task.ended ? undefined : task.name
+  return { name, remaining: at === Infinity ? Infinity : Math.max(0, at - timersOf(fiber).now()) }
+}
+
+const nothing = { name: undefined, remaining: Infinity }
+
+/**
+ * Follows the deadlines around a fiber whose work is done somewhere else, until `end`.
+ *
+ * @see inherit for the side of the work
+ * @category remote
+ * @since 0.1.0
+ */
+export const follow = (fiber: Fiber.Fiber<unknown, unknown>, follower: Follower): Following => {
+  const node = lineage.current(fiber)
+  const timers = timersOf(fiber)
+  const endMoves = lineage.onMoved(node, () => {
+    const at = lineage.deadlineOf(node)
+    if (at < Infinity) follower.onMoved(Math.max(0, at - timers.now()))
+  })
+  let answered: (() => void) | undefined
+  const answering = (value: boolean): void => {
+    if (value) answered ??= lineage.registerAnswerer(node, { onDeadline: () => follower.onReached() })
+    else {
+      answered?.()
+      answered = undefined
+    }
+  }
+  return {
+    answering,
+    extend: (by) => lineage.extend(node, timers.now(), by),
+    end: () => {
+      endMoves()
+      answering(false)
+    }
+  }
 }

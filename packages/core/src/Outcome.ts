@@ -77,7 +77,9 @@ export type Limit = "task" | "attempt" | "queue" | "call" | "deadline"
  * | `Aborted` | an `AbortSignal` fired; `value` is the signal's own reason |
  * | `Stopped` | the call's `stop` effect ended, or whoever collects results had enough |
  * | `SourceFailed` | the source of items failed; nothing more was pulled |
+ * | `Decided` | the joiner of its fan-out had seen enough, or threw (`value`) |
  * | `Closed` | its group was closed |
+ * | `ExecutorClosed` | the executor of its call was closed (`name`) |
  * | `Interrupted` | the task's own fiber was interrupted by somebody else, or interrupted itself |
  *
  * @category models
@@ -95,17 +97,19 @@ export interface Reason {
     | "Aborted"
     | "Stopped"
     | "SourceFailed"
+    | "Decided"
     | "Closed"
+    | "ExecutorClosed"
     | "Interrupted"
   /** `SiblingFailed`: which one. */
   readonly index?: number | undefined
-  /** `SiblingFailed`: its name. */
+  /** `SiblingFailed`, `ExecutorClosed`: its name. */
   readonly name?: string | undefined
   /** `DeadlineReached`: the instant, in milliseconds since the Unix epoch. */
   readonly at?: number | undefined
   /** `CallTimeout`, `TaskTimeout`, `QueueTimeout`: the limit. */
   readonly after?: Duration.Duration | undefined
-  /** `Requested`, `Aborted`: what was given as the reason, as it was given. */
+  /** `Requested`, `Aborted`: what was given as the reason, as it was given. `Decided`: what the joiner threw, if it did. */
   readonly value?: unknown
   /** The next link of the chain. */
   readonly because?: Reason | undefined
@@ -469,8 +473,12 @@ const formatLink = (reason: Reason): string => {
       return "stopped"
     case "SourceFailed":
       return "source failed"
+    case "Decided":
+      return reason.value === undefined ? "joiner decided" : `joiner threw: ${text(reason.value)}`
     case "Closed":
       return "group closed"
+    case "ExecutorClosed":
+      return `executor${reason.name === undefined ? "" : ` ${JSON.stringify(reason.name)}`} closed`
     case "Interrupted":
       return "interrupted"
   }

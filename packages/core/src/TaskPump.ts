@@ -412,6 +412,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
     if (this.around === undefined) return runner.begin(task)
     // What comes before the attempt is waiting: the instant at which the last task ended is not the one at which this one starts (law 11).
     runner.ended = -1
+    runner.forgetDepth()
     // The value is safe as soon as the attempt has given it: what asks the task to stop while the wrapping is left comes too late (law 9).
     const inside = Effect.map(
       Effect.suspend(() => runner.begin(task)),

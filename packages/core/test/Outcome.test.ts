@@ -106,7 +106,11 @@ describe("Outcome.formatReason", () => {
     [{ _tag: "Aborted", value: 7 }, "aborted: 7"],
     [{ _tag: "Stopped" }, "stopped"],
     [{ _tag: "SourceFailed" }, "source failed"],
+    [{ _tag: "Decided" }, "joiner decided"],
+    [{ _tag: "Decided", value: new TypeError("bad") }, "joiner threw: TypeError: bad"],
     [{ _tag: "Closed" }, "group closed"],
+    [{ _tag: "ExecutorClosed" }, "executor closed"],
+    [{ _tag: "ExecutorClosed", name: "api" }, 'executor "api" closed'],
     [{ _tag: "Interrupted" }, "interrupted"]
   ])("writes %o in words", (reason, words) => {
     expect(Outcome.formatReason(reason)).toBe(words)

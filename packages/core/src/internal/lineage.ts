@@ -102,6 +102,10 @@ interface Limited {
   answering: number
   /** Called when `answering` returns to 0, if somebody waits for that. */
   onAnswered: (() => void) | undefined
+  /** Told when `answering` leaves 0 and when it returns to it: somebody far away has to know. */
+  readonly onAnswering?: ((answering: boolean) => void) | undefined
+  /** Told when the instant has been moved by an extension; made when the first one comes. */
+  movers?: Set<() => void> | undefined
 }
 
 /**
@@ -169,6 +173,7 @@ export const registerAnswerer = (node: Node | undefined, answerer: Answerer): ((
     if (n.kind !== "deadline" && n.kind !== "task") continue
     n.answering++
     ;(n.listeners ??= new Set()).add(answerer)
+    if (n.answering === 1) n.onAnswering?.(true)
   }
   let answered = false
   return () => {
@@ -178,6 +183,7 @@ export const registerAnswerer = (node: Node | undefined, answerer: Answerer): ((
       if (n.kind !== "deadline" && n.kind !== "task") continue
       n.listeners!.delete(answerer)
       n.answering--
+      if (n.answering === 0) n.onAnswering?.(false)
       if (n.answering === 0 && n.onAnswered !== undefined) {
         const onAnswered = n.onAnswered
         n.onAnswered = undefined
@@ -191,6 +197,31 @@ export const registerAnswerer = (node: Node | undefined, answerer: Answerer): ((
 export const announce = (node: LimitNode): void => {
   if (node.listeners === undefined) return
   for (const listener of [...node.listeners]) listener.onDeadline(node)
+}
+
+/** Moves the innermost deadline that still runs at or above `node` later, and tells those who follow it. */
+export const extend = (node: Node | undefined, now: number, by: number): void => {
+  for (let n = node; n !== undefined; n = n.parent) {
+    if ((n.kind !== "deadline" && n.kind !== "task") || n.ended || n.at === Infinity) continue
+    if (n.at > now && n.move !== undefined) {
+      n.move(n.at + by)
+      if (n.movers !== undefined) for (const moved of [...n.movers]) moved()
+    }
+    return
+  }
+}
+
+/** Tells `moved` of each extension of a deadline at or above `node`, until the function it gives is called. */
+export const onMoved = (node: Node | undefined, moved: () => void): (() => void) => {
+  const limits: Array<LimitNode> = []
+  for (let n = node; n !== undefined; n = n.parent) {
+    if (n.kind !== "deadline" && n.kind !== "task") continue
+    limits.push(n)
+    ;(n.movers ??= new Set()).add(moved)
+  }
+  return () => {
+    for (const n of limits) n.movers!.delete(moved)
+  }
 }
 
 /**

@@ -122,6 +122,14 @@ export class Runner<A, E> {
     this.base = fiberState.depth(this.fiber!)
   }
 
+  /**
+   * Nothing on the stack is the task's own while it waits for a permit. With the depth of the task before it an interruption that comes in an uninterruptible step of that wait would be hidden from all that follows, and
+   * the task would begin and never be stopped.
+   */
+  forgetDepth(): void {
+    this.base = 0
+  }
+
   /** Takes a first task before the fiber is there. */
   adopt(task: Task<A, E>): void {
     this.adopted = true

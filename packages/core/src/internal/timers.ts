@@ -210,11 +210,12 @@ const twoDrains = Effect.andThen(Effect.yieldNowWith(afterOrdinaryWork), Effect.
 const byScheduler = new WeakMap<object, WeakMap<object, Timers>>()
 
 /** The timers that belong to the clock and the scheduler of `fiber`. */
-export const timersOf = (fiber: AnyFiber): Timers => {
-  const { scheduler } = fiber.cache
+export const timersOf = (fiber: AnyFiber): Timers => timersFor(fiber.cache.scheduler, clockOf(fiber))
+
+/** The timers that belong to a clock and a scheduler. */
+export const timersFor = (scheduler: Scheduler.Scheduler, clock: Clock.Clock): Timers => {
   let byClock = byScheduler.get(scheduler)
   if (byClock === undefined) byScheduler.set(scheduler, (byClock = new WeakMap()))
-  const clock = clockOf(fiber)
   let timers = byClock.get(clock)
   if (timers === undefined) byClock.set(clock, (timers = new Timers(clock, scheduler)))
   return timers
