@@ -1,11 +1,13 @@
 /** A fan-out has the type that its joiner makes of its effects; errors and services are those of all of them. */
 import type * as GatherResult from "@skein/core/GatherResult"
 import type * as Outcome from "@skein/core/Outcome"
+import type { SourceFailed } from "@skein/parallel"
 import { fanOut } from "@skein/parallel/fanOut"
 import * as Hedge from "@skein/parallel/Hedge"
 import * as Joiner from "@skein/parallel/Joiner"
 import * as Effect from "effect/Effect"
 import * as Order from "effect/Order"
+import type * as Stream from "effect/Stream"
 
 class Db {
   readonly db = 1
@@ -28,6 +30,10 @@ const quorum = fanOut([bob], Joiner.quorum(1))
 is<Exactly<typeof quorum, Effect.Effect<Array<string>, Joiner.JoinError<string, "timeout">>>>()
 const empty = fanOut([], Joiner.all())
 is<Exactly<typeof empty, Effect.Effect<Array<never>, Joiner.JoinError<never, never>>>>()
+
+// One that gives nothing does not hide what others give.
+const mixed = fanOut([Effect.sleep(1), Effect.succeed("value")], Joiner.first())
+is<Exactly<Effect.Success<typeof mixed>, string | void>>()
 
 // Effects written in place are inferred first, whatever callbacks they hold.
 const inline = fanOut([Effect.never, Effect.map(ada, (n) => n > 1)], Joiner.first())
@@ -121,3 +127,28 @@ is<Exactly<typeof hedged, typeof ada>>()
 Hedge.run(ada, {})
 // @ts-expect-error a budget is made by Hedge.budget
 Hedge.run(ada, { after: 1, budget: { ratio: 0.1 } })
+
+// Any source, with what reading it adds.
+declare const mirrors: AsyncIterable<typeof ada>
+declare const torn: Stream.Stream<typeof bob, NoRoute, "disk">
+declare const whole: Stream.Stream<typeof bob>
+const lazily = fanOut(mirrors, Joiner.first())
+is<Exactly<typeof lazily, Effect.Effect<number, Joiner.JoinError<number, NoRoute> | SourceFailed<number, NoRoute>, Db>>>()
+const streamed = fanOut(torn, Joiner.all())
+type Torn = Joiner.JoinError<string, "timeout"> | SourceFailed<string, "timeout", NoRoute>
+is<Exactly<typeof streamed, Effect.Effect<Array<string>, Torn, "disk">>>()
+const certain = fanOut(
+  whole,
+  Joiner.reduce(
+    () => 0,
+    (n, outcome) => (outcome._tag === "Completed" ? n + outcome.value.length : n)
+  )
+)
+is<Exactly<typeof certain, Effect.Effect<number>>>()
+// A function over any collection keeps the types of its effects.
+const generic = <A, E>(effects: Iterable<Effect.Effect<A, E>>) => fanOut(effects, Joiner.first())
+is<Exactly<ReturnType<typeof generic<number, "no">>, Effect.Effect<number, Joiner.JoinError<number, "no">>>>()
+// @ts-expect-error a stream of numbers has no effects to run
+fanOut({} as Stream.Stream<number>, Joiner.first())
+// @ts-expect-error the source may fail
+export const cannotFail: Effect.Effect<unknown, Joiner.JoinError<number, NoRoute>, Db> = lazily

@@ -137,3 +137,12 @@ export const elements = Effect.map(list, ({ outcomes }) => {
 export const refused = () => parallelGather(Effect.succeed(1))
 // @ts-expect-error what is gathered are effects
 parallelGather([1, 2])
+
+// --- keys --------------------------------------------------------------------
+
+// The keyed form is a record, in which no key is there twice; what a Map iterates over is no effect.
+const keyed = new Map([["ada", f(1)]])
+// @ts-expect-error entries are no effects
+parallelGather(keyed)
+same<keyof ValueOf<ReturnType<typeof fromKeyed>>["outcomes"], string | number>(true)
+const fromKeyed = () => parallelGather(Object.fromEntries(keyed))

@@ -4,7 +4,7 @@
  * A `ParallelExecutor` owns one limiter and belongs to a `Scope`. Its calls run in the fibers that make them and own their tasks as `parallelMap` does. When the scope closes, calls that still run are stopped, their tasks
  * interrupted and awaited, and from then on every call fails with `ExecutorClosed`.
  *
- * The module holds `make`, `layer`, the service `ParallelExecutor`, and `ExecutorClosed`. Its stats as a stream are an entry of their own, `ParallelExecutorStream`.
+ * The module holds `make`, `layer`, the service `ParallelExecutor`, and `ExecutorClosed`. Calls that are streams, and its stats as a stream, are an entry of their own, `ParallelExecutorStream`.
  *
  * **When to use**
  *
@@ -28,8 +28,8 @@
  *
  * **Gotchas**
  *
- * Priority decides among tasks that stand in line. A call with as many places as there are permits has nobody in line when one of its tasks ends, so one of a lower priority gets that turn. With `concurrency: "unbounded"` it always has, and
- * those below wait until it is done.
+ * Priority decides among tasks that stand in line. A call of `priority: "high"` has twice as many places as there are permits, so that it always has a task in line, and all others wait until it is done; the time in which a task stands behind its
+ * own siblings counts for `queueTimeout`. A call of normal priority has nobody in line when one of its tasks ends, so a low one gets that turn; with `concurrency: "unbounded"` it has as many places as a high one.
  *
  * A task that waits for an inner call by other means than waiting for its fiber (through a `Deferred` or a `Queue`) does not lend its permit. With a limit of 1 that hangs.
  *
@@ -59,20 +59,18 @@
  * @since 0.1.0
  */
 import type * as GatherResult from "@skein/core/GatherResult"
-import * as Limiter from "@skein/core/Limiter"
-import type * as Outcome from "@skein/core/Outcome"
-import * as Settings from "@skein/core/Settings"
+import type * as Limiter from "@skein/core/Limiter"
+import type * as Settings from "@skein/core/Settings"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { either, fanOut, type FanOutOptions, planOf } from "./fanOut.ts"
-import * as gather from "./internal/gather.ts"
+import type { FanOutOptions } from "./fanOut.ts"
+import { defaultsOf, Executor } from "./internal/executorCalls.ts"
 import type { Joiner } from "./Joiner.ts"
-import type { GatherTimeout, Options } from "./Options.ts"
-import { type EffectsOf, type Outcomes, parallelGather } from "./parallelGather.ts"
-import { parallelMap } from "./parallelMap.ts"
+import type { GatherTimeout, ItemOf, MapOptions, Options, Source, SourceError, SourceServices } from "./Options.ts"
+import type { EffectsOf, Outcomes } from "./parallelGather.ts"
 
 /**
  * The executor is closed. `partial` holds what a call had that was cut short; where there is none, nothing of the call has started. To try again takes another executor.
@@ -83,10 +81,17 @@ import { parallelMap } from "./parallelMap.ts"
 export class ExecutorClosed extends Data.TaggedError("ExecutorClosed")<{
   readonly executor: string | undefined
   readonly partial: GatherResult.GatherResult<unknown, unknown, unknown> | undefined
+  /** How many items a stream had pulled; their outcomes have gone to its reader, so `partial` has none. */
+  readonly pulled?: number | undefined
 }> {
   override get message(): string {
-    const { executor, partial } = this
-    const had = partial === undefined ? "nothing has started" : `${partial.completed} of ${partial.total} tasks had completed`
+    const { executor, partial, pulled } = this
+    const had =
+      partial === undefined
+        ? "nothing has started"
+        : pulled === undefined
+          ? `${partial.completed} of ${partial.total} tasks had completed`
+          : `its stream had pulled ${pulled} items`
     return `executor${executor === undefined ? "" : ` ${JSON.stringify(executor)}`} is closed; ${had}`
   }
 }
@@ -131,6 +136,20 @@ export interface CallOptions<
 > extends Omit<Options<A, E, F, D>, "limiter"> {}
 
 /**
+ * The options of a `map`: those of `parallelMap` but `limiter`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export interface CallMapOptions<
+  in T,
+  in A,
+  in E,
+  F extends "isolate" | "interrupt" = "isolate",
+  D extends "partial" | "fail" = "partial"
+> extends Omit<MapOptions<T, A, E, F, D>, "limiter"> {}
+
+/**
  * What an executor does at this moment, and has done.
  *
  * @category models
@@ -166,7 +185,7 @@ export interface ParallelExecutor {
   readonly limiter: Limiter.Limiter
   /** As `parallelGather`. */
   readonly gather: <
-    const Input extends Iterable<Effect.Effect<any, any, any>> | Readonly<Record<string, Effect.Effect<any, any, any>>>,
+    const Input extends Source<Effect.Effect<any, any, any>> | Readonly<Record<string, Effect.Effect<any, any, any>>>,
     F extends "isolate" | "interrupt" = "isolate",
     D extends "partial" | "fail" = "partial"
   >(
@@ -174,21 +193,33 @@ export interface ParallelExecutor {
     options?: CallOptions<Effect.Success<EffectsOf<NoInfer<Input>>>, Effect.Error<EffectsOf<NoInfer<Input>>>, F, D>
   ) => Effect.Effect<
     GatherResult.GatherResult<Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>, Outcomes<Input>>,
-    Failure<Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>, F, D>,
-    Effect.Services<EffectsOf<Input>>
+    | Failure<Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>, F, D>
+    | SourceError<Input, Effect.Success<EffectsOf<Input>>, Effect.Error<EffectsOf<Input>>>,
+    Effect.Services<EffectsOf<Input>> | SourceServices<Input>
   >
   /** As `parallelMap`. */
-  readonly map: <T, A, E, R, F extends "isolate" | "interrupt" = "isolate", D extends "partial" | "fail" = "partial">(
-    items: Iterable<T>,
-    f: (item: T, index: number) => Effect.Effect<A, E, R>,
-    options?: CallOptions<NoInfer<A>, NoInfer<E>, F, D>
-  ) => Effect.Effect<GatherResult.GatherResult<A, E>, Failure<A, E, F, D>, R>
+  readonly map: <
+    Items extends Source<unknown>,
+    A,
+    E,
+    R,
+    F extends "isolate" | "interrupt" = "isolate",
+    D extends "partial" | "fail" = "partial"
+  >(
+    items: Items,
+    f: (item: ItemOf<Items>, index: number) => Effect.Effect<A, E, R>,
+    options?: CallMapOptions<ItemOf<Items>, NoInfer<A>, NoInfer<E>, F, D>
+  ) => Effect.Effect<GatherResult.GatherResult<A, E>, Failure<A, E, F, D> | SourceError<Items, A, E>, R | SourceServices<Items>>
   /** As `fanOut`. */
-  readonly fanOut: <Eff extends Effect.Effect<any, any, any>, B, E2>(
-    effects: Iterable<Eff>,
-    joiner: Joiner<Effect.Success<Eff>, Effect.Error<Eff>, B, E2>,
-    options?: Omit<FanOutOptions<Effect.Success<NoInfer<Eff>>, Effect.Error<NoInfer<Eff>>>, "limiter">
-  ) => Effect.Effect<B, E2 | ExecutorClosed, Effect.Services<Eff>>
+  readonly fanOut: <const Effects extends Source<Effect.Effect<any, any, any>>, B, E2>(
+    effects: Effects,
+    joiner: Joiner<Effect.Success<ItemOf<Effects>>, Effect.Error<ItemOf<Effects>>, B, E2>,
+    options?: Omit<FanOutOptions<Effect.Success<ItemOf<NoInfer<Effects>>>, Effect.Error<ItemOf<NoInfer<Effects>>>>, "limiter">
+  ) => Effect.Effect<
+    B,
+    E2 | ExecutorClosed | SourceError<Effects, Effect.Success<ItemOf<Effects>>, Effect.Error<ItemOf<Effects>>>,
+    Effect.Services<ItemOf<Effects>> | SourceServices<Effects>
+  >
   readonly stats: Effect.Effect<Stats>
   /** Waits until its scope is closed and its last call is over. */
   readonly awaitClosed: Effect.Effect<void>
@@ -218,10 +249,10 @@ export const ParallelExecutor: Context.Service<ParallelExecutor, ParallelExecuto
  * @since 0.1.0
  */
 export const make = (options?: MakeOptions): Effect.Effect<ParallelExecutor, never, Scope.Scope> => {
-  const defaults = defaultsOf(options)
+  const defaults = defaultsOf("ParallelExecutor.make", options)
   return Effect.flatMap(Effect.scope, (scope) =>
     Effect.suspend(() => {
-      const executor = new Executor(defaults)
+      const executor = new Executor(defaults, (partial, pulled) => new ExecutorClosed({ executor: defaults.name, partial, pulled }))
       return Effect.as(Scope.addFinalizer(scope, executor.close), executor)
     })
   )
@@ -235,169 +266,3 @@ export const make = (options?: MakeOptions): Effect.Effect<ParallelExecutor, nev
  * @since 0.1.0
  */
 export const layer = (options?: MakeOptions): Layer.Layer<ParallelExecutor> => Layer.effect(ParallelExecutor, make(options))
-
-type Defaults = Omit<MakeOptions, "concurrency"> & { readonly concurrency: number }
-
-const forCallsOnly = ["onFailure", "onTimeout", "stop", "limiter", "priority", "onOutcome", "onProgress"] as const
-
-const defaultsOf = (options: MakeOptions | undefined): Defaults => {
-  const where = "ParallelExecutor.make"
-  const { settings } = gather.plan(where, options as Options<never, never>)
-  for (const option of forCallsOnly) {
-    const got = (options as Options<never, never> | undefined)?.[option]
-    if (got !== undefined) throw Settings.mustBe(where, option, "an option of a call", got)
-  }
-  if (settings.concurrency === Infinity) throw Settings.mustBe(where, "concurrency", "a whole number of at least 1", "unbounded")
-  return { ...options, concurrency: settings.concurrency }
-}
-
-/** One call that runs. `outer` is the call of the same program from inside of which it was made. */
-interface Call {
-  readonly stop: AbortController
-  readonly outer: Call | undefined
-}
-
-/** The innermost call around the running fiber, of whatever executor. */
-const Inside = Context.Reference<Call | undefined>("@skein/parallel/ParallelExecutor/call", { defaultValue: () => undefined })
-
-class Executor implements ParallelExecutor {
-  readonly name: string | undefined
-  readonly limiter: Limiter.Limiter
-  private readonly defaults: Defaults
-  private readonly calls = new Set<Call>()
-  private readonly tasks = { completed: 0, failed: 0, timedOut: 0, cancelled: 0, notStarted: 0 }
-  private closed = false
-  /** Called at the end of each call, and on closing. */
-  private readonly watchers = new Set<() => void>()
-
-  constructor(defaults: Defaults) {
-    this.defaults = defaults
-    this.name = defaults.name
-    this.limiter = Limiter.makeUnsafe({ permits: defaults.concurrency, name: defaults.name })
-  }
-
-  readonly gather: ParallelExecutor["gather"] = (effects, options) => {
-    this.check("gather", options)
-    return this.call((own) => parallelGather(effects as Iterable<Effect.Effect<any, any, any>>, own), options, this.whole) as never
-  }
-
-  readonly map: ParallelExecutor["map"] = (items, f, options) => {
-    this.check("map", options)
-    return this.call((own) => parallelMap(items, f, own), options, this.whole) as never
-  }
-
-  readonly fanOut: ParallelExecutor["fanOut"] = (effects, joiner, options) => {
-    this.check("fanOut", options)
-    return this.call((own) => fanOut(effects, joiner as never, own), options, Effect.succeed) as never
-  }
-
-  /** Refuses wrong options of a call under the executor's own name. */
-  private check(method: "gather" | "map" | "fanOut", options: object | undefined): void {
-    const where = `ParallelExecutor.${method}`
-    const limiter = (options as Options<never, never> | undefined)?.limiter
-    if (limiter !== undefined) throw Settings.mustBe(where, "limiter", "left out, for the limit is the executor's", limiter)
-    if (method === "fanOut") planOf(where, options)
-    else gather.plan(where, options)
-  }
-
-  /** What a call answers with that closing cut short: all it has, as a failure, unless nothing is missing. */
-  private readonly whole = (result: GatherResult.GatherResult<unknown, unknown, unknown>): Effect.Effect<any, any, any> =>
-    result.allSucceeded && result.exhausted ? Effect.succeed(result) : Effect.fail(this.refusal(result))
-
-  private call<A>(
-    run: (own: Options<any, any>) => Effect.Effect<A, unknown, unknown>,
-    options: object | undefined,
-    whenCut: (value: A) => Effect.Effect<any, any, any>
-  ): Effect.Effect<any, any, any> {
-    return Effect.withFiber((fiber) => {
-      let call: Call | undefined
-      // The frame comes first and the call is listed inside it: listed before, a caller that is interrupted in between would hold up the closing for ever.
-      return Effect.onExitPrimitive(
-        Effect.suspend(() => {
-          if (this.closed) return Effect.fail(this.refusal(undefined))
-          const own = { stop: new AbortController(), outer: Context.get(fiber.context, Inside) }
-          this.calls.add((call = own))
-          const answer = Effect.flatMap(this.limiter.stats, ({ permits }) => run(this.optionsOf(options, permits, own.stop.signal)))
-          return Effect.flatMap(Effect.provideService(answer, Inside, own), (value) =>
-            own.stop.signal.aborted ? whenCut(value) : Effect.succeed(value)
-          )
-        }),
-        () => {
-          if (call !== undefined) this.calls.delete(call)
-          this.notify()
-          return undefined
-        }
-      )
-    })
-  }
-
-  /**
-   * The options of a call over the defaults. However many places a call asks for, no more of its tasks than there are permits stand in line behind those that run: more would only keep later calls waiting, and fewer would let
-   * a call of lower priority slip in between two of its tasks.
-   */
-  private optionsOf(options: object | undefined, permits: number, closing: AbortSignal): Options<any, any> {
-    const own: Record<string, unknown> = { ...this.defaults, concurrency: permits }
-    for (const [option, value] of Object.entries(options ?? {})) if (value !== undefined) own[option] = value
-    const { concurrency, onOutcome, stop } = own as Options<any, any>
-    return {
-      ...own,
-      concurrency: Math.min(concurrency === "unbounded" ? Infinity : concurrency!, 2 * permits),
-      limiter: this.limiter,
-      stop: either(stop, closing),
-      onOutcome: (outcome) => {
-        this.tasks[counterOf[outcome._tag]]++
-        return onOutcome?.(outcome)
-      }
-    }
-  }
-
-  private refusal(partial: ExecutorClosed["partial"]): ExecutorClosed {
-    return new ExecutorClosed({ executor: this.name, partial })
-  }
-
-  readonly stats: Effect.Effect<Stats> = Effect.suspend(() =>
-    Effect.map(this.limiter.stats, ({ abandoned, peak, permits, running, waiting }) => {
-      const { calls, closed, tasks } = this
-      return { permits, running, waiting, peak, abandoned, calls: calls.size, tasks: { ...tasks }, closed }
-    })
-  )
-
-  /**
-   * Stops all calls and waits for them. Whoever closes from inside a call does not wait for that call, which waits for him: he is interrupted with it when the closing is done.
-   */
-  readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
-    this.closed = true
-    const inside = new Set<Call>()
-    for (let call = Context.get(fiber.context, Inside); call !== undefined; call = call.outer) inside.add(call)
-    for (const call of [...this.calls]) call.stop.abort(this.refusal(undefined))
-    this.notify()
-    return this.until(() => [...this.calls].every((call) => inside.has(call)))
-  })
-
-  readonly awaitClosed: Effect.Effect<void> = Effect.suspend(() => this.until(() => this.closed && this.calls.size === 0))
-
-  private until(holds: () => boolean): Effect.Effect<void> {
-    return Effect.callback((resume) => {
-      if (holds()) return resume(Effect.void)
-      const look = (): void => {
-        if (!holds()) return
-        this.watchers.delete(look)
-        resume(Effect.void)
-      }
-      this.watchers.add(look)
-      return Effect.sync(() => this.watchers.delete(look))
-    })
-  }
-
-  private notify(): void {
-    if (this.closed) for (const look of [...this.watchers]) look()
-  }
-}
-
-const counterOf = {
-  Completed: "completed",
-  Failed: "failed",
-  TimedOut: "timedOut",
-  Cancelled: "cancelled",
-  NotStarted: "notStarted"
-} as const satisfies Record<Outcome.Outcome<unknown, unknown>["_tag"], keyof Stats["tasks"]>

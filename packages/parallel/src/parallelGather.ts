@@ -25,10 +25,9 @@
  */
 import type * as GatherResult from "@skein/core/GatherResult"
 import type * as Outcome from "@skein/core/Outcome"
-import * as Settings from "@skein/core/Settings"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as gather from "./internal/gather.ts"
-import { isInput } from "./internal/source.ts"
+import * as work from "./internal/work.ts"
 import type { GatherTimeout, ItemOf, Options, Source, SourceError, SourceServices } from "./Options.ts"
 
 type ErrorOf<Eff> = [Eff] extends [Effect.Effect<infer _A, infer E, infer _R>] ? E : never
@@ -78,25 +77,6 @@ export const parallelGather = <
   Errors<EffectsOf<Input>, F, D> | SourceError<Input, Effect.Success<EffectsOf<Input>>, ErrorOf<EffectsOf<Input>>>,
   Effect.Services<EffectsOf<Input>> | SourceServices<Input>
 > => {
-  if (typeof effects !== "object" || effects === null || Effect.isEffect(effects)) {
-    throw new TypeError(Settings.mustBe("parallelGather", "effects", "an iterable or a record of effects", effects).message)
-  }
-  const plan = gather.plan("parallelGather", options)
-  if (isInput(effects)) return gather.run(plan, { items: effects as Source<Effect.Effect<any, any, any>>, f: identity })
-  const names = Object.keys(effects)
-  return gather.run(plan, {
-    items: names.map((name) => (effects as Readonly<Record<string, Effect.Effect<any, any, any>>>)[name]!),
-    f: identity,
-    names,
-    shape: (list) => {
-      const shape: Record<string, unknown> = {}
-      // defineProperty, so that a key such as `__proto__` is a key like any other.
-      names.forEach((name, i) =>
-        Object.defineProperty(shape, name, { value: list[i], enumerable: true, configurable: true, writable: true })
-      )
-      return shape
-    }
-  })
+  const todo = work.ofEffectsOrRecord("parallelGather", effects)
+  return gather.run(gather.plan("parallelGather", options), todo)
 }
-
-const identity = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> => effect

@@ -58,10 +58,9 @@
  * @since 0.1.0
  */
 import type * as GatherResult from "@skein/core/GatherResult"
-import * as Settings from "@skein/core/Settings"
 import type * as Effect from "effect/Effect"
 import * as gather from "./internal/gather.ts"
-import { isInput } from "./internal/source.ts"
+import * as work from "./internal/work.ts"
 import type { GatherTimeout, ItemOf, MapOptions, Source, SourceError, SourceServices } from "./Options.ts"
 
 /**
@@ -87,10 +86,6 @@ export const parallelMap = <
   ("interrupt" extends F ? E : never) | ("fail" extends D ? GatherTimeout<A, E> : never) | SourceError<Items, A, E>,
   R | SourceServices<Items>
 > => {
-  if (!isInput(items)) throw new TypeError(Settings.mustBe("parallelMap", "items", "an iterable", items).message)
-  if (typeof f !== "function") throw new TypeError(Settings.mustBe("parallelMap", "f", "a function", f).message)
-  return gather.run(gather.plan("parallelMap", options, ["nameOf"]), {
-    items,
-    f: f as (item: unknown, index: number) => Effect.Effect<A, E, R>
-  })
+  const todo = work.ofItems("parallelMap", items, f)
+  return gather.run(gather.plan("parallelMap", options, ["nameOf"]), todo)
 }

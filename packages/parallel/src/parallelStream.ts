@@ -49,15 +49,11 @@
  *
  * @since 0.1.0
  */
-import * as check from "@skein/core/Settings"
 import type * as Outcome from "@skein/core/Outcome"
-import * as Channel from "effect/Channel"
-import type * as Effect from "effect/Effect"
-import type * as Pull from "effect/Pull"
-import * as Stream from "effect/Stream"
-import * as gather from "./internal/gather.ts"
-import { isInput } from "./internal/source.ts"
-import * as streamGather from "./internal/streamGather.ts"
+import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import * as streamCall from "./internal/streamCall.ts"
+import * as work from "./internal/work.ts"
 import type { ItemOf, MapOptions, OnFailure, Source, SourceError, SourceServices } from "./Options.ts"
 
 /**
@@ -95,21 +91,7 @@ export const parallelStream = <Items extends Source<unknown>, A, E, R, F extends
   options?: StreamOptions<ItemOf<Items>, NoInfer<A>, NoInfer<E>, F>
 ): Stream.Stream<Outcome.Outcome<A, E>, ("interrupt" extends F ? E : never) | SourceError<Items, A, E>, R | SourceServices<Items>> => {
   const where = "parallelStream"
-  if (!isInput(items)) throw new TypeError(check.mustBe(where, "items", "an iterable, an async iterable or a Stream", items).message)
-  if (typeof f !== "function") throw new TypeError(check.mustBe(where, "f", "a function", f).message)
-  const plan = gather.plan(where, options, ["nameOf", "order", "buffer"])
-  const given = (options as { readonly onTimeout?: unknown } | undefined)?.onTimeout
-  if (given !== undefined) throw check.mustBe(where, "onTimeout", "left out, for a stream has given away what it had", given)
-  const { buffer = plan.settings.concurrency } = options ?? {}
-  if (buffer !== plan.settings.concurrency && !(Number.isSafeInteger(buffer) && buffer >= 0)) {
-    throw check.mustBe(where, "buffer", "a whole number of at least 0", buffer)
-  }
-  const flow: streamGather.Flow = { order: check.oneOf(where, "order", options?.order, ["completion", "input"]), buffer }
-  const work = { items, f } as unknown as gather.Work<unknown, A, E>
-  return Stream.fromChannel(
-    Channel.fromTransformBracket(
-      (_upstream, _scope, scope) =>
-        streamGather.open(plan, work, flow, scope) as Effect.Effect<Pull.Pull<readonly [Outcome.Outcome<A, E>], never>>
-    )
-  ) as never
+  const todo = work.ofItems(where, items, f)
+  const { flow, plan } = streamCall.read(where, options)
+  return streamCall.make((start) => Effect.withFiber((fiber) => start(fiber, plan, flow)), todo)
 }

@@ -413,7 +413,7 @@ describe("JoinError", () => {
       expect(GatherResult.fromCause(cause)).toBe(error.result)
       expect(error.result.list.every((outcome) => outcome instanceof Outcome.Failed || outcome instanceof Outcome.Cancelled)).toBe(true)
       expect(error.message).toBe(
-        "quorum(5): 0 of the 5 values needed; 0 of 5 tasks completed (1 failed, 4 cancelled); first: task 0 was cancelled: aborted: the joiner has decided"
+        "quorum(5): 0 of the 5 values needed; 0 of 5 tasks completed (1 failed, 4 cancelled); first: task 0 was cancelled: joiner decided"
       )
     })
   )

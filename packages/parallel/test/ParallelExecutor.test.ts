@@ -321,9 +321,7 @@ describe("ParallelExecutor: closing", () => {
       yield* close
       const { partial } = yield* Fiber.join(call)
       const outcome = partial!.list[0]!
-      expect(outcome._tag === "Cancelled" && Outcome.formatReason(outcome.reason)).toBe(
-        "aborted: ExecutorClosed: executor is closed; nothing has started"
-      )
+      expect(outcome._tag === "Cancelled" && Outcome.formatReason(outcome.reason)).toBe("executor closed")
     })
   )
 

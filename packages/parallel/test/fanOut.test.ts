@@ -75,7 +75,7 @@ describe("fanOut: an early decision", () => {
         concurrency: 3,
         onOutcome: (outcome) => void seen.push(`${outcome.index} ${word(outcome)}`)
       })
-      const why = "(aborted: the joiner has decided)"
+      const why = "(joiner decided)"
       expect(joined).toEqual([1])
       expect(seen).toEqual(["1 completed 2", `0 cancelled ${why} Interrupt`, "2 completed 3 late", `3 notStarted ${why}`])
     })
@@ -104,7 +104,7 @@ describe("fanOut: an early decision", () => {
         })
       )
       yield* fanOut([loser, after(5, 0)], Joiner.first())
-      expect(asked).toEqual(["aborted: the joiner has decided"])
+      expect(asked).toEqual(["joiner decided"])
     })
   )
 
@@ -240,7 +240,7 @@ describe("fanOut: interruption", () => {
 describe("fanOut: what breaks", () => {
   const tasks = (events: Array<string>) => [after(5, 1), tidiesUp(10, () => void events.push("cleaned up")), after(30, 2)]
   const fine = { initial: () => 0, onOutcome: () => Joiner.next(0), onEnd: () => Effect.void }
-  const cut = "(aborted: the joiner has decided)"
+  const cut = "(joiner threw: Error: bug)"
   const bug = (): never => {
     throw new Error("bug")
   }
@@ -271,6 +271,16 @@ describe("fanOut: what breaks", () => {
       for (const onEnd of [bug, () => Effect.die(new Error("bug"))]) {
         expect(yield* answered(fanOut([after(1, 1)], Joiner.make({ ...fine, onEnd })))).toEqual(["Die(bug)", "completed 1"])
       }
+      const never = () => Joiner.until<number, never>(bug)
+      expect(yield* answered(fanOut([after(1, 1)], never()))).toEqual(["Die(bug)", "completed 1"])
+      expect(
+        yield* answered(
+          fanOut(
+            [after(1, 1)],
+            Joiner.reduce(() => 0, bug)
+          )
+        )
+      ).toEqual(["Die(bug)", "completed 1"])
       // D-B12: a merge function that throws.
       expect(yield* answered(fanOut([after(1, 1)], Joiner.merge(bug)))).toEqual(["Die(bug)", "completed 1"])
       expect(yield* answered(fanOut([after(1, 1), after(2, 2)], Joiner.best<number>(bug)))).toEqual([
@@ -293,7 +303,7 @@ describe("fanOut: what breaks", () => {
       ])
       expect(yield* answered(fanOut([after(1, 1)], Joiner.first as never))).toEqual([
         "Die(fanOut: joiner must be a Joiner, got function first)",
-        `notStarted ${cut}`
+        "notStarted (joiner threw: TypeError: fanOut: joiner must be a Joiner, got function first)"
       ])
     })
   )
@@ -353,6 +363,8 @@ describe("fanOut: bad input", () => {
     expect(() => fanOut([Effect.void], "first" as never)).toThrow(new TypeError('fanOut: joiner must be a Joiner, got "first"'))
     expect(() => fanOut([Effect.void], undefined as never)).toThrow(new TypeError("fanOut: joiner must be a Joiner, got undefined"))
     for (const effects of [undefined, null, 3, {}]) expect(() => fanOut(effects as never, Joiner.first())).toThrow(TypeError)
-    expect(() => fanOut(Effect.void as never, Joiner.first())).toThrow(/^fanOut: effects must be an iterable of effects, got /)
+    expect(() => fanOut(Effect.void as never, Joiner.first())).toThrow(
+      /^fanOut: effects must be an iterable, an async iterable or a Stream of effects, got /
+    )
   })
 })

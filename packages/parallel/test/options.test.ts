@@ -79,7 +79,7 @@ describe("Options: wrong values", () => {
     [{}, "an object"]
   ])("refuses %o in the place of items", (items, got) => {
     expect(() => parallelMap(items as never, () => Effect.void)).toThrow(
-      new TypeError(`parallelMap: items must be an iterable, got ${got}`)
+      new TypeError(`parallelMap: items must be an iterable, an async iterable or a Stream, got ${got}`)
     )
   })
 

@@ -114,7 +114,7 @@ describe("parallelGather: shapes", () => {
     [() => [], "a function"]
   ])("refuses %o at once", (effects, got) => {
     expect(() => parallelGather(effects as never)).toThrow(
-      new TypeError(`parallelGather: effects must be an iterable or a record of effects, got ${got}`)
+      new TypeError(`parallelGather: effects must be an iterable, an async iterable, a Stream or a record of effects, got ${got}`)
     )
   })
 

@@ -19,6 +19,8 @@ export interface Work<T, A, E> {
   readonly f: (item: T, index: number) => Effect.Effect<A, E, any>
   /** Names of the tasks by index, where the input has names. */
   readonly names?: ReadonlyArray<string> | undefined
+  /** Told when the source was read to its end. */
+  readonly onExhausted?: ((pulled: number) => void) | undefined
   /** Gives `outcomes` its shape. */
   readonly shape?: ((list: ReadonlyArray<Outcome.Outcome<A, E>>) => unknown) | undefined
 }
@@ -41,6 +43,7 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   protected endedBy: TaskPump.Cut | undefined
   /** What `nameOf` threw, by index. */
   private misnamed: Map<number, { readonly defect: unknown }> | undefined
+  private endHalts: (() => void) | undefined
   private endStop: (() => Fiber.Fiber<unknown, unknown> | undefined) | undefined
   private endPatience: (() => void) | undefined
   private sourceIsWatched = false
@@ -54,6 +57,7 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
     this.array = Array.isArray(items) ? items : undefined
     this.source = makeSource(items, {
       wake: () => this.fill(),
+      exhausted: () => work.onExhausted?.(this.pulled),
       fork: (effect) => Effect.runForkWith(this.baseContext)(effect),
       note: (what, cause) => this.warn(what, cause)
     })
@@ -86,7 +90,15 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
   }
 
   private watchStop(): void {
-    const { stop } = this.plan
+    const { halts, stop } = this.plan
+    if (halts !== undefined) {
+      const asked = halts.find((halt) => halt.reason !== undefined)
+      if (asked !== undefined) return this.stop({ reason: asked.reason! }, false)
+      const ends = halts.map((halt) => halt.watch((reason) => this.stop({ reason }, false)))
+      this.endHalts = () => {
+        for (const end of ends) end()
+      }
+    }
     if (stop === undefined) return
     if (isAbortSignal(stop)) {
       const abort = (): void => this.stop({ reason: { _tag: "Aborted", value: stop.reason } }, false)
@@ -261,6 +273,7 @@ export abstract class Gather<T, A, E> extends TaskPump.TaskPump<A, E> {
 
   private wrapUp(): void {
     this.close()
+    this.endHalts?.()
     const stopFiber = this.endStop?.()
     if (stopFiber === undefined) this.finish()
     else stopFiber.addObserver(() => this.finish())

@@ -33,6 +33,8 @@ export interface Problem {
 export interface Caller {
   /** There are items, or the source is over, or a pull that had to be waited for has ended. */
   readonly wake: () => void
+  /** The source was read to its end: every item it had has been taken. */
+  readonly exhausted: () => void
   readonly fork: (effect: Effect.Effect<void, unknown>) => Fiber.Fiber<void, unknown>
   /** Notes a failure that has no place in the answer. */
   readonly note: (what: string, cause: Cause.Cause<unknown>) => void
@@ -58,7 +60,7 @@ export const isInput = (value: unknown): value is Input<unknown> =>
 /** What is both, iterable and async iterable, is read as an iterable: its type says then that the call cannot fail. */
 export const make = <T>(items: Input<T>, caller: Caller): Source<T> => {
   if (Array.isArray(items)) return new ArraySource<T>(items)
-  if (isFunction((items as Iterable<T>)[Symbol.iterator])) return new IterableSource(items as Iterable<T>)
+  if (isFunction((items as Iterable<T>)[Symbol.iterator])) return new IterableSource(items as Iterable<T>, caller)
   if (isStream(items)) return new StreamSource(items as Stream.Stream<T, unknown, unknown>, caller)
   return new AsyncIterableSource(items as AsyncIterable<T>, caller)
 }
@@ -123,11 +125,13 @@ class ArraySource<T> extends Source<T> {
 
 class IterableSource<T> extends Source<T> {
   private readonly items: Iterable<T>
+  private readonly caller: Caller
   private iterator: Iterator<T> | undefined
 
-  constructor(items: Iterable<T>) {
+  constructor(items: Iterable<T>, caller: Caller) {
     super(items instanceof Set || items instanceof Map ? items.size : undefined)
     this.items = items
+    this.caller = caller
   }
 
   override open(): void {
@@ -146,7 +150,9 @@ class IterableSource<T> extends Source<T> {
       this.done = true
     } catch (cause) {
       this.problem = { cause, typed: false }
+      return none
     }
+    this.caller.exhausted()
     return none
   }
 
@@ -262,7 +268,10 @@ abstract class PulledSource<T> extends Source<T> {
         else this.problem = problem
       }
     }
-    if (waited) this.caller.wake()
+    if (!waited) return
+    // Said here and not where it is read: whoever is told may stop the call, and with it the puller, in that very turn.
+    if (this.done) this.caller.exhausted()
+    this.caller.wake()
   }
 
   override stop(by: number): void {

@@ -26,11 +26,15 @@ type Chunk<A, E> = readonly [Outcome.Outcome<A, E>, ...Array<Outcome.Outcome<A, 
 /** Gives the next outcomes; fails with `Cause.Done` at the end. */
 export type Next<A, E> = Effect.Effect<Chunk<A, E>, unknown>
 
+/** Makes the first pull, in which the call starts: `start` does so in the very step in which it is called, and the call belongs to the fiber it is given. */
+export type Begin<A, E> = (start: (owner: Fiber.Fiber<any, any>, plan: Plan, flow: Flow) => Next<A, E>) => Next<A, E>
+
 /** Gives what a stream pulls from. The call starts with the first pull, belongs to whoever makes it, and is over when `scope` has been closed. */
-export const open = <T, A, E>(plan: Plan, work: Work<T, A, E>, flow: Flow, scope: Scope.Scope): Effect.Effect<Next<A, E>> =>
+export const open = <T, A, E>(begin: Begin<A, E>, work: Work<T, A, E>, scope: Scope.Scope): Effect.Effect<Next<A, E>> =>
   Effect.suspend(() => {
     let gather: StreamGather<T, A, E> | undefined
-    const next = Effect.withFiber((fiber) => (gather ??= new StreamGather(fiber, plan, work, flow)).next(fiber))
+    const first = begin((owner, plan, flow) => (gather = new StreamGather(owner, plan, work, flow)).next(owner))
+    const next = Effect.withFiber<Chunk<A, E>, unknown, never>((fiber) => (gather === undefined ? first : gather.next(fiber)))
     const end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => (gather === undefined ? Effect.void : gather.leave(exit))
     return Effect.as(Scope.addFinalizerExit(scope, end), next)
   })
@@ -45,6 +49,8 @@ class StreamGather<T, A, E> extends Gather<T, A, E> {
   private out: Array<Outcome.Outcome<A, E>> = []
   /** Outcomes that wait for one before them; only in input order. */
   private readonly held: Map<number, Outcome.Outcome<A, E>> | undefined
+  /** Every outcome so far is a value. */
+  private whole = true
   /** The next index in input order. */
   private inTurn = 0
   private handed = 0
@@ -139,6 +145,7 @@ class StreamGather<T, A, E> extends Gather<T, A, E> {
 
   protected override keep(outcome: Outcome.Outcome<A, E>): void {
     const { held, out } = this
+    if (outcome._tag !== "Completed") this.whole = false
     if (this.gone !== undefined) return
     if (held === undefined) out.push(outcome)
     else if (outcome.index !== this.inTurn) {
@@ -159,9 +166,10 @@ class StreamGather<T, A, E> extends Gather<T, A, E> {
     const { endedBy, firstFailure } = this
     const failure = firstFailure === undefined ? undefined : GatherResult.firstError(firstFailure.cause)
     const problem = this.problemFor(failure)
-    const cause = problem === undefined ? failure : this.sourceFailure(problem, this.partial())
+    const cause = (problem === undefined ? failure : this.sourceFailure(problem, this.partial())) ?? this.refusal()
     if (cause === undefined && endedBy !== undefined) this.tail = this.pulled
     this.end = cause === undefined ? Cause.done() : Effect.failCause(cause)
+    this.plan.within?.ended()
     this.wakeReader()
     const { gone } = this
     if (gone === undefined) return
@@ -169,6 +177,14 @@ class StreamGather<T, A, E> extends Gather<T, A, E> {
     // Nobody is there to take a typed failure. A defect joins the end of the stream.
     this.warn("its source failed when its reader had gone", cause!)
     gone(Effect.void)
+  }
+
+  /** What its executor makes of a stream that is not complete. */
+  private refusal(): Cause.Cause<unknown> | undefined {
+    const { source, size, whole } = this
+    if (whole && (source.done || (size !== undefined && this.pulled >= size))) return undefined
+    const error = this.plan.within?.refusal(this.partial(), this.pulled)
+    return error === undefined ? undefined : Cause.fail(error)
   }
 
   /** Its outcomes have gone to the reader; what is left to say is how the call ended. */
