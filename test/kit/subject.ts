@@ -1,15 +1,13 @@
 /**
  * Describes an entry point of Skein generically: something that runs pieces of work, a bounded number at once, and gives one outcome for each. A law is written once, over subjects; a
- * new entry point or flavour that wants to keep the laws is added here.
+ * new entry point or flavour that wants to keep the laws is added to `subjects.ts`.
  */
 import * as GatherResult from "@skein/core/GatherResult"
 import type * as Outcome from "@skein/core/Outcome"
-import * as TaskGroup from "@skein/core/TaskGroup"
-import { parallelGather, parallelMap } from "@skein/parallel"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Recorder } from "./recorder.ts"
-import { toEffect, type Work } from "./work.ts"
+import type { Work } from "./work.ts"
 
 /** Where the tasks run. Others come with their packages. */
 export type Flavour = "inline"
@@ -31,99 +29,41 @@ export interface Answer {
   readonly result: GatherResult.GatherResult<unknown, unknown> | undefined
 }
 
+/** Subjects that stand on the same machinery share the schedules of a law. */
+export type Engine = "gather" | "group" | "source" | "stream" | "executor" | "fanOut" | "hedge" | "limiter"
+
 export interface Subject {
   readonly name: string
   readonly flavour: Flavour
+  readonly engine: Engine
   readonly onFailure: "isolate" | "interrupt" | "collect"
   /** Whether it hands over one outcome for each piece of work also when it is interrupted: groups know only what was spawned. */
   readonly kind: "gather" | "group"
+  /** Whether it knows how much work there is before all of it has been pulled: what never started has an outcome only then. */
+  readonly size: "known" | "unknown"
+  /** How many calls stand around each other, if not one. */
+  readonly levels?: number
   /** Runs the work. Interrupting it interrupts the subject. */
   readonly run: (works: ReadonlyArray<Work>, options: SubjectOptions, recorder: Recorder) => Effect.Effect<Answer>
 }
 
-const answer = <A>(effect: Effect.Effect<A, unknown>, resultOf: (exit: Exit.Exit<A, unknown>) => Answer["result"]): Effect.Effect<Answer> =>
+/** Runs an entry point to its exit, and looks for the result in it. */
+export const answer = <A>(
+  effect: Effect.Effect<A, unknown>,
+  resultOf: (exit: Exit.Exit<A, unknown>) => Answer["result"]
+): Effect.Effect<Answer> =>
   Effect.catchCause(
     Effect.map(effect, (value): Answer => ({ exit: Exit.succeed(value), result: resultOf(Exit.succeed(value)) })),
     (cause) => Effect.succeed<Answer>({ exit: Exit.failCause(cause), result: resultOf(Exit.failCause(cause)) })
   )
 
-const gatherResult = (exit: Exit.Exit<GatherResult.GatherResult<unknown, unknown, unknown>, unknown>): Answer["result"] =>
+/** The result is the value, or rides on the cause. */
+export const gatherResult = (exit: Exit.Exit<GatherResult.GatherResult<unknown, unknown, unknown>, unknown>): Answer["result"] =>
   Exit.isSuccess(exit) ? (exit.value as Answer["result"]) : GatherResult.fromCause(exit.cause)
 
-type Form = "array" | "record" | "map" | "generator"
-
-const gatherSubject = (form: Form, onFailure: "isolate" | "interrupt"): Subject => ({
-  name: `${form === "map" || form === "generator" ? "parallelMap" : "parallelGather"} over ${form === "map" ? "an array" : form === "array" ? "an array" : `a ${form}`}, onFailure: ${onFailure}`,
-  flavour: "inline",
-  onFailure,
-  kind: "gather",
-  run: (works, options, recorder) =>
-    Effect.suspend(() => {
-      const effects = works.map((work) => toEffect(work, recorder))
-      const all: any = { ...options, onFailure }
-      const run: Effect.Effect<any, unknown> =
-        form === "array"
-          ? parallelGather(effects, all)
-          : form === "record"
-            ? parallelGather(Object.fromEntries(works.map(({ name }, i) => [name, effects[i]!])), all)
-            : parallelMap(form === "map" ? works : works[Symbol.iterator](), (work: Work) => toEffect(work, recorder), all)
-      return answer(run, gatherResult)
-    })
-})
-
-const groupSubject = (form: "run" | "make", onFailure: "isolate" | "interrupt" | "collect"): Subject => ({
-  name: `TaskGroup.${form}, onFailure: ${onFailure}`,
-  flavour: "inline",
-  onFailure,
-  kind: "group",
-  run: (works, options, recorder) =>
-    Effect.suspend(() => {
-      let group: TaskGroup.TaskGroup<string> | undefined
-      const all: any = { ...options, onFailure }
-      // All of them stand in line at once, as those of a gather do, however full the group is.
-      const spawnAll = (face: TaskGroup.TaskGroup<string>): Effect.Effect<unknown> => {
-        group = face
-        return Effect.forEach(works, (work) => face.spawn(toEffect(work, recorder), { name: work.name }), {
-          concurrency: "unbounded",
-          discard: true
-        })
-      }
-      const run: Effect.Effect<unknown, unknown> =
-        form === "run"
-          ? TaskGroup.run(all, spawnAll)
-          : Effect.scoped(Effect.flatMap(TaskGroup.make<string>(all), (face) => Effect.andThen(spawnAll(face), face.join)))
-      return Effect.flatMap(
-        answer(run, (exit) => (Exit.isSuccess(exit) ? undefined : GatherResult.fromCause(exit.cause))),
-        ({ exit, result }) =>
-          result !== undefined || group === undefined
-            ? Effect.succeed({ exit, result })
-            : Effect.map(group.result, (result) => ({ exit, result }))
-      )
-    })
-})
-
-const inline: ReadonlyArray<Subject> = [
-  gatherSubject("map", "isolate"),
-  gatherSubject("map", "interrupt"),
-  gatherSubject("generator", "isolate"),
-  gatherSubject("array", "interrupt"),
-  gatherSubject("record", "isolate"),
-  groupSubject("run", "isolate"),
-  groupSubject("run", "interrupt"),
-  groupSubject("run", "collect"),
-  groupSubject("make", "isolate"),
-  groupSubject("make", "interrupt"),
-  groupSubject("make", "collect")
-]
-
-/** All entry points in all flavours there are. */
-export const subjects: ReadonlyArray<Subject> = inline
-
-export const gathers: ReadonlyArray<Subject> = subjects.filter(({ kind }) => kind === "gather")
-
-/** How many subjects stand on the same engine: they share the schedules of a law. */
-export const sharers = (subject: Subject): number =>
-  subjects.filter(({ flavour, kind }) => kind === subject.kind && flavour === subject.flavour).length
-
-export const withPolicy = (...policies: ReadonlyArray<Subject["onFailure"]>): ReadonlyArray<Subject> =>
-  subjects.filter(({ onFailure }) => policies.includes(onFailure))
+/** Makes a result of outcomes that were met one by one. They came without the handles of abandoned tasks. */
+export const resultOf = (outcomes: ReadonlyArray<Outcome.Outcome<unknown, unknown>>, total: number): NonNullable<Answer["result"]> =>
+  GatherResult.make(
+    outcomes.toSorted((a, b) => a.index - b.index),
+    { exhausted: outcomes.length === total }
+  )

@@ -14,6 +14,8 @@ export interface Work {
   readonly takes?: number | undefined
   /** How it ends by itself. */
   readonly ends?: "value" | "fail" | "die" | undefined
+  /** What it fails or dies with, if it is nothing usual. */
+  readonly error?: { readonly is: unknown } | undefined
   readonly cleanup?:
     | {
         /** Milliseconds; `Infinity` hangs. */
@@ -33,8 +35,8 @@ export const cleanupErrorOf = (name: string): string => `cleanup error of ${name
 const wait = (ms: number | undefined): Effect.Effect<void> =>
   ms === undefined || ms === 0 ? Effect.yieldNow : ms === Infinity ? Effect.never : Effect.sleep(ms)
 
-const end = (how: "value" | "fail" | "die" | undefined, value: string, error: string): Effect.Effect<string, string> =>
-  how === "fail" ? Effect.fail(error) : how === "die" ? Effect.die(error) : Effect.succeed(value)
+const end = (how: "value" | "fail" | "die" | undefined, value: string, error: unknown): Effect.Effect<string, string> =>
+  how === "fail" ? Effect.fail(error as string) : how === "die" ? Effect.die(error) : Effect.succeed(value)
 
 const words = { value: "gives", fail: "fails", die: "dies" }
 
@@ -42,8 +44,8 @@ const words = { value: "gives", fail: "fails", die: "dies" }
 export const toEffect = (work: Work, recorder: Recorder): Effect.Effect<string, string> => Effect.suspend(() => once(work, recorder))
 
 const once = (work: Work, { mark, note }: Recorder): Effect.Effect<string, string> => {
-  const { cleanup, ends, name, takes, uninterruptible } = work
-  const body = Effect.andThen(wait(takes), end(ends, valueOf(name), errorOf(name)))
+  const { cleanup, ends, error, name, takes, uninterruptible } = work
+  const body = Effect.andThen(wait(takes), end(ends, valueOf(name), error === undefined ? errorOf(name) : error.is))
   // What is interrupted before its first step has done nothing and has nothing to clean up.
   let started = false
   const noted = Effect.suspend(() => {

@@ -60,7 +60,7 @@ lawForAll("law 9: what completed by the deadline is in the result, and nothing s
       if (interrupted !== undefined) return
       equalWords("values", valuesOf(answer), [valueOf("a"), valueOf("c")])
       equalWords("started", whichOf(record.events, "starts").toSorted(), ["a", "b", "c", "d"])
-      const rest = subject.name.includes("generator") ? [] : ["notStarted CallTimeout"]
+      const rest = subject.size === "unknown" ? [] : ["notStarted CallTimeout"]
       equalWords("outcomes", wordsOf(answer?.result), ["completed", "timeout call", "completed", "timeout call", ...rest])
     }
   })
@@ -174,6 +174,22 @@ lawForAll("law 10: a limit of the task around a call is answered by the call, an
       isTrue("the second one has no answer", second!._tag === "TimedOut")
       equalWords("values", first!._tag === "Completed" ? first!.value : [first!._tag], finished)
     }
+  })
+})
+
+lawForAll("law 10: of two limits the one that was reached first is the one that is told", (subject) => {
+  let told: Array<string | undefined> = []
+  const works: ReadonlyArray<Work> = [{ name: "endless", takes: Infinity }]
+  return underEverySchedule(subject, {
+    program: () =>
+      Effect.gen(function* () {
+        told = []
+        const outer = yield* Deadline.within(subject.run(works, { timeout: 20, taskTimeout: 30 }, recorder()), 5)
+        const inner = yield* Deadline.within(subject.run(works, { timeout: 5, taskTimeout: 30 }, recorder()), 20)
+        const task = yield* Deadline.within(subject.run(works, { timeout: 20, taskTimeout: 5 }, recorder()), 30)
+        told = [outer, inner, task].map(({ result }) => wordsOf(result)[0])
+      }),
+    after: () => equalWords("limits", told, ["timeout deadline", "timeout call", "timeout task"])
   })
 })
 

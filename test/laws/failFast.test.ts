@@ -1,6 +1,7 @@
 /** Law 5: fail-fast. */
 import * as GatherResult from "@skein/core/GatherResult"
 import {
+  type Answer,
   cleanBeforeReturn,
   equalWords,
   errorOf,
@@ -77,17 +78,20 @@ law(
   "law 5: nothing that was finished is lost, and a cancelled task is never called failed or timed out",
   withPolicy("interrupt"),
   (subject) => {
-    let cause: Cause.Cause<unknown> | undefined
+    let answer: Answer | undefined
     return everywhere(subject, {
       program: () => {
-        cause = undefined
-        return Effect.map(subject.run(works, { concurrency: 5 }, recorder()), ({ exit }) => {
-          cause = Exit.isFailure(exit) ? exit.cause : undefined
+        answer = undefined
+        return Effect.map(subject.run(works, { concurrency: 5 }, recorder()), (a) => {
+          answer = a
         })
       },
       after: ({ interrupted }) => {
-        if (interrupted !== undefined || cause === undefined) return
-        const partial = GatherResult.fromCause(cause)
+        if (interrupted !== undefined) return
+        const { exit, result: partial } = answer!
+        isTrue("it failed", Exit.isFailure(exit))
+        // It rides on the cause. A stream has given it to its reader before.
+        if (subject.engine !== "stream") isTrue("on the cause", Exit.isFailure(exit) && GatherResult.fromCause(exit.cause) === partial)
         equalWords("values", GatherResult.values(partial!), [valueOf("done"), valueOf("payment"), valueOf("queued")])
         equalWords("outcomes", wordsOf(partial), [
           "completed",

@@ -1,6 +1,7 @@
 /** The table of flaws is complete, and each test it names is there. */
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
+import { excuses, subjects } from "@skein/test/kit"
 import { describe, expect, it } from "vitest"
 import { flaws, shipped, type Test } from "./flaws.ts"
 
@@ -43,6 +44,8 @@ const bugs = [
   ...["p-map#42", "p-limit#25", "kotlinx#1374", "kotlinx#67", "trio#1457", "anyio#1111", "p-some#5", "race of nothing"]
 ]
 
+const lawFiles = ["ownership", "outcomes", "failFast", "bounds", "deadlines", "nesting", "misuse", "deciding", "sharing", "streaming"]
+
 const files = new Map<string, string>()
 const read = (file: string): string => {
   let text = files.get(file)
@@ -76,6 +79,16 @@ describe("the table of flaws", () => {
     expect(ids.filter((id) => flaws[id]!.tests === undefined && flaws[id]!.later === undefined)).toEqual([])
   })
 
+  it("leaves nothing of fan-out and fan-in to later", () => {
+    expect(ids.filter((id) => id.startsWith("D-") && flaws[id]!.later !== undefined)).toEqual([])
+    expect(ids.filter((id) => String(flaws[id]!.later).includes("issue 3"))).toEqual([])
+  })
+
+  it("forbids each flaw of fan-out and fan-in by a law", () => {
+    const lawless = ids.filter((id) => id.startsWith("D-") && !flaws[id]!.tests!.some(([file]) => file.startsWith("test/laws/")))
+    expect(lawless).toEqual([])
+  })
+
   for (const [id, { never, tests = [] }] of Object.entries(flaws)) {
     if (tests.length === 0) continue
     it(`${id}: never ${never}`, () => {
@@ -99,11 +112,27 @@ describe("the table of bugs that others shipped", () => {
 
 describe("the laws", () => {
   it("that concern one thread have a test each, titled with the number", () => {
-    const all = ["ownership", "outcomes", "failFast", "bounds", "deadlines", "nesting", "misuse"].flatMap((name) =>
-      titlesOf(`test/laws/${name}.test.ts`)
-    )
+    const all = lawFiles.flatMap((name) => titlesOf(`test/laws/${name}.test.ts`))
     // A dead worker or process (law 8) comes with the flavours that have any.
     const numbers = Array.from({ length: 18 }, (_, i) => i + 1).filter((n) => n !== 8)
     expect(numbers.filter((n) => !all.some((title) => title.startsWith(`law ${n}:`)))).toEqual([])
+  })
+
+  it("excuse nobody from a law that is not there, and no subject that is not there", () => {
+    const titles = lawFiles.flatMap((name) => titlesOf(`test/laws/${name}.test.ts`))
+    expect(excuses.filter(({ law }) => !titles.includes(law))).toEqual([])
+    expect(excuses.filter(({ subjects: names }) => !subjects.some(({ name }) => names.test(name)))).toEqual([])
+  })
+})
+
+describe("docs/laws.md", () => {
+  const text = read("docs/laws.md")
+
+  it("names each subject", () => {
+    expect(subjects.filter(({ name }) => !text.includes(`\`${name}\``)).map(({ name }) => name)).toEqual([])
+  })
+
+  it("says of each excuse what it is", () => {
+    expect(excuses.filter(({ why }) => !text.includes(why)).map(({ why }) => why)).toEqual([])
   })
 })

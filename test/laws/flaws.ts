@@ -9,7 +9,7 @@
 export type Test = readonly [file: string, title: string]
 
 /** Who forbids what is no matter of this foundation: an issue by its number, or a room of DESIGN.md section 2 that has no issue yet. */
-type Later = "issue 3: parallel" | "issue 4: flavours" | "issue 5: commands" | "issue 6: engine" | "service" | "net"
+type Later = "issue 4: flavours" | "issue 5: commands" | "issue 6: engine" | "service" | "net"
 
 export interface Flaw {
   /** In our own words: what a user must never meet. */
@@ -27,6 +27,9 @@ const deadlines = "test/laws/deadlines.test.ts"
 const nesting = "test/laws/nesting.test.ts"
 const misuse = "test/laws/misuse.test.ts"
 const random = "test/laws/random.test.ts"
+const deciding = "test/laws/deciding.test.ts"
+const sharing = "test/laws/sharing.test.ts"
+const streaming = "test/laws/streaming.test.ts"
 
 const noOutliving: Test = [ownership, "law 1: no task outlives its owner, whether the owner returns, fails or has no time left"]
 const noOutlivingInterrupted: Test = [ownership, "law 1: no task outlives an owner that is interrupted"]
@@ -37,7 +40,10 @@ const slowIsSaid: Test = [ownership, "law 2: a wait of more than ten seconds for
 const noLeaks: Test = [ownership, "law 18: wherever anybody is interrupted, nothing leaks and every resource is given back"]
 const inOrder: Test = [outcomes, "law 3: one outcome per input, in input order, also for inputs that never started"]
 const unchanged: Test = [outcomes, "law 3: an outcome is never changed after it was returned"]
-const lazily: Test = [outcomes, "law 3: a source of unknown size that was not read to its end says so"]
+const lazily: Test = [
+  outcomes,
+  "law 3: a source of unknown size that was not read to its end says so, and was read no further than there were places"
+]
 const nothingGiven: Test = [outcomes, "law 3: empty input"]
 const everyFailure: Test = [outcomes, "law 6: each failure appears exactly once, with the name and index of its task"]
 const anyThrown: Test = [outcomes, "law 6: a task that dies with undefined or with something that is no error has failed all the same"]
@@ -53,12 +59,39 @@ const nothingAfterDeadline: Test = [deadlines, "law 9: what completed by the dea
 const partialKept: Test = [deadlines, "law 10: a deadline around a call never loses what the call had"]
 const ownClock: Test = [deadlines, "law 11: a task's time counts from its start, not from its turn in the queue"]
 const retryIsPart: Test = [deadlines, "waits end after the last attempt, and each attempt's cause is listed"]
+const whichLimit: Test = [deadlines, "law 10: of two limits the one that was reached first is the one that is told"]
+const unmasked: Test = [ownership, "law 1: a call inside a region that cannot be interrupted still stops its own tasks, and ends"]
+const noSpin: Test = [bounds, "law 16: waiting for cleanup costs nothing, however long"]
+const throwingMapper: Test = [outcomes, "law 6: a function that throws fails its own item, wherever it is called from"]
 const fromInside: Test = [nesting, "law 14: any operation may be called from inside any task"]
 const nestedLimiter: Test = [nesting, "law 14: nested use of one limiter works at every size"]
 const refusedWaits: Test = [nesting, "law 14: a wait that could never end is refused, with the reason"]
 const waitsSeen: Test = [nesting, "a dump and a deadlock report say who waits for what"]
 const afterClose: Test = [nesting, "law 15: after close, operations answer and nothing runs"]
 const refusedOptions: Test = [misuse, "law 17: a wrong option is refused at once, and the message says what it must be and what it was"]
+const clearDecision: Test = [deciding, "law 1: who decides early waits for the cleanup of the rest, and asks each of them once"]
+const firstIsFirst: Test = [
+  deciding,
+  "law 3: the first value is the one that came first, whatever its place, and nothing else is waited for"
+]
+const nothingToJoin: Test = [deciding, "law 3: a fan-out of nothing ends at once, in a defined way"]
+const outOfReach: Test = [deciding, "law 6: what can no longer be met fails at once, with every cause"]
+const eagerDecision: Test = [deciding, "law 1: what decides before anything was suspended starts nothing more, and leaves nothing"]
+const brokenJoiner: Test = [deciding, "law 13: a joiner that throws is a defect, after everything was stopped and cleaned up"]
+const hedgesBounded: Test = [
+  deciding,
+  "never run more than their copies, nor more further copies than their budget has, and hold no permit afterwards"
+]
+const sharedBound: Test = [sharing, "law 4: calls that share a limiter never exceed it together, and leave it as it was"]
+const executorBound: Test = [sharing, "law 4: the calls of an executor never exceed its limit together"]
+const closingWaits: Test = [sharing, "law 1: closing an executor ends its calls, and waits for their tasks"]
+const afterExecutorClose: Test = [sharing, "law 15: after an executor was closed, each call fails with a typed error and nothing runs"]
+const callsInCalls: Test = [sharing, "law 14: calls inside of calls, at every size"]
+const inTurn: Test = [sharing, "law 16: a small call behind a huge one waits for a turn or two, not for all of it"]
+const sharedQueueing: Test = [sharing, "law 11: the wait for a shared executor is queueing, and no task's own time"]
+const leftStream: Test = [streaming, "law 1: a stream that is left early ends when its tasks have ended"]
+const streamOrder: Test = [streaming, "law 3: a stream gives each outcome once, and in the order that was asked for"]
+const streamBound: Test = [streaming, "law 4: a stream has at most so many tasks running, and so many outcomes that nobody has read"]
 const anyProgram: Test = [random, "keep every invariant at every step and end as the model allows, and none of them hangs"]
 
 export const flaws: Readonly<Record<string, Flaw>> = {
@@ -210,63 +243,74 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   "C-B22": { never: "known gaps that nobody closes", later: "net" },
 
   // D: fan-out and fan-in
-  "D-B1": { never: "children that run on after their caller was cancelled", tests: [noOutlivingInterrupted] },
-  "D-B2": {
-    never: "a race that waits for all and names the wrong winner",
-    tests: [
-      ["packages/parallel/test/Joiner.test.ts", "gives the first value to arrive, not the first that started, and waits for no other"]
-    ]
+  "D-B1": {
+    never: "children that run on after their caller was cancelled",
+    tests: [noOutlivingInterrupted, onceEach, leftStream, closingWaits]
   },
+  "D-B2": { never: "a race that waits for all and names the wrong winner", tests: [firstIsFirst, clearDecision] },
   "D-B3": { never: "results that change after they were returned", tests: [unchanged] },
-  "D-B4": { never: "a return before the cleanup has run", tests: [noOutliving, longCleanup] },
+  "D-B4": { never: "a return before the cleanup has run", tests: [noOutliving, longCleanup, clearDecision, leftStream] },
   "D-B5": {
     never: "a fail-fast that does not fail, and calls cancelled what is timed out",
     tests: [oneTypedError, nothingLost, failsFast]
   },
   "D-B6": { never: "a retry that is not made", tests: [retryIsPart] },
-  "D-B7": { never: "queueing counted as running, and tasks that never began called timed out", tests: [ownClock, nothingAfterDeadline] },
+  "D-B7": {
+    never: "queueing counted as running, and tasks that never began called timed out",
+    tests: [ownClock, sharedQueueing, nothingAfterDeadline]
+  },
   "D-B8": {
     never: "a cancel inside a child that is swallowed",
     tests: [
       noOutlivingInterrupted,
+      isolated,
       ["packages/parallel/test/parallelMap.test.ts", "tells a task whose fiber somebody else interrupted as cancelled, and goes on"]
     ]
   },
-  "D-B9": { never: "an error for an empty input", tests: [nothingGiven] },
-  "D-B10": { never: "a nested call that waits for its own caller's permit", tests: [nestedLimiter, fromInside] },
+  "D-B9": { never: "an error for an empty input", tests: [nothingGiven, nothingToJoin] },
+  "D-B10": {
+    never: "a nested call that waits for its own caller's permit",
+    tests: [nestedLimiter, callsInCalls, fromInside, executorBound]
+  },
   "D-B11": {
     never: "no time limit of a task, a lost message, no way to be unlimited",
-    tests: [
-      ownClock,
-      ["packages/parallel/test/parallelMap.test.ts", "keeps a defect as it is, also undefined and what is no error"],
-      refusedOptions
-    ]
+    tests: [ownClock, anyThrown, everyFailure, refusedOptions]
   },
-  "D-B12": {
-    never: "a complaint after the work, and unknown words that mean something",
-    tests: [refusedOptions, ["packages/parallel/test/fanOut.test.ts", "a joiner that throws at the end carries what was there"]]
-  },
-  "D-B13": { never: "results without index, name or order", tests: [inOrder, everyFailure] },
+  "D-B12": { never: "a complaint after the work, and unknown words that mean something", tests: [refusedOptions, brokenJoiner] },
+  "D-B13": { never: "results without index, name or order", tests: [inOrder, streamOrder, everyFailure] },
   "D-B14": {
     never: "all tasks built before the first runs, and a mapper that throws away the call",
-    tests: [lazily, ["packages/parallel/test/parallelMap.test.ts", "fails the item whose mapper throws, with what it threw"]]
+    tests: [lazily, streamBound, throwingMapper]
   },
   "D-B15": {
     never: "a return type that depends on a word",
-    tests: [["packages/parallel/test/parallelGather.test.ts", "gives a tuple of outcomes for a tuple"]]
+    tests: [
+      inOrder,
+      // The type itself: test/types/parallel.types.ts, which a gate checks.
+      ["packages/parallel/test/parallelGather.test.ts", "gives a tuple of outcomes for a tuple"]
+    ]
   },
-  "D-B16": { never: "an odd exception that leaves a task running in the books", tests: [anyThrown] },
+  "D-B16": { never: "an odd exception that leaves a task running in the books", tests: [anyThrown, sharedBound] },
   "D-B17": {
     never: "a timeout that loses what was done",
     tests: [
       partialKept,
+      nothingAfterDeadline,
       ["packages/parallel/test/parallelGather.test.ts", "keeps the shape on the partial result of a time-out that fails"]
     ]
   },
   "D-B18": {
     never: "no quorum, no hedge, no priority, no progress, one limiter only",
-    tests: [["packages/parallel/test/Joiner.test.ts", "gives n values in the order of arrival, as soon as they are there"], nestedLimiter],
-    later: "issue 3: parallel"
+    tests: [
+      clearDecision,
+      outOfReach,
+      hedgesBounded,
+      sharedBound,
+      inTurn,
+      ["packages/core/test/TaskGroup.test.ts", "starts all high tasks before the first normal one, and those before the low ones"],
+      ["packages/core/test/Progress.test.ts", "reaches the observer of the task's group, with the task's index and name"],
+      ["packages/parallel/test/ThrottledLimiter.sweep.test.ts", "gives every permit back, and never starts without a token"]
+    ]
   },
 
   // E: services under one runtime
@@ -281,7 +325,7 @@ export const flaws: Readonly<Record<string, Flaw>> = {
     later: "service"
   },
   "E-B4": { never: "threads that outlive their owner", later: "issue 4: flavours" },
-  "E-B5": { never: "work that is accepted after the end, and runs later or never", tests: [afterClose] },
+  "E-B5": { never: "work that is accepted after the end, and runs later or never", tests: [afterClose, afterExecutorClose] },
   "E-B6": {
     never: "a stop that is lost because it came early",
     tests: [
@@ -315,9 +359,11 @@ export const flaws: Readonly<Record<string, Flaw>> = {
 /** Bugs that other libraries have shipped and that concern one thread, by what FACTS.md calls them. */
 export const shipped: Readonly<Record<string, ReadonlyArray<Test>>> = {
   "cpython#155418": [
+    eagerDecision,
     ["packages/core/test/TaskGroup.handle.test.ts", "reaches a child that cancels its group before its first suspension (cpython#155418)"]
   ],
   "Effect#6081": [
+    sharedBound,
     [
       "packages/core/test/Limiter.sweep.test.ts",
       "gives every permit back: permit lost between taking and installing the release (Effect#6081, #6910, #8391)"
@@ -325,15 +371,19 @@ export const shipped: Readonly<Record<string, ReadonlyArray<Test>>> = {
     limiterEndsFull
   ],
   "kotlinx#1477": [
+    sharedBound,
     [
       "packages/core/test/Limiter.sweep.test.ts",
       "gives every permit back: permit lost between taking and installing the release (Effect#6081, #6910, #8391)"
     ]
   ],
   "anyio#1170": [
+    sharedBound,
+    executorBound,
     ["packages/core/test/Limiter.sweep.test.ts", "never exceeds the limit between release and wake (anyio#1170: over-granting)"]
   ],
   "anyio#1145": [
+    sharedBound,
     [
       "packages/core/test/Limiter.sweep.test.ts",
       "takes a cancelled waiter out of the queue, so that later releases wake the others (anyio#1145, cockatiel#112, piscina#805)"
@@ -344,25 +394,32 @@ export const shipped: Readonly<Record<string, ReadonlyArray<Test>>> = {
       "packages/core/test/TaskGroup.make.test.ts",
       "never runs queued work after the close (effectionx#260), and lets no spawner wait (p-limit#25)"
     ],
-    [nesting, "what was queued when a group ended never runs"]
+    [nesting, "what was queued when a group ended never runs"],
+    afterExecutorClose
   ],
-  "ZIO#3970": [["packages/parallel/test/parallelMap.test.ts", "fails the item whose mapper throws, with what it threw"]],
-  "ZIO#4253": [["packages/core/test/TaskGroup.test.ts", "ends its loops inside a region that cannot be interrupted (ZIO#4253)"]],
+  "ZIO#3970": [throwingMapper, ["packages/parallel/test/parallelMap.test.ts", "fails the item whose mapper throws, with what it threw"]],
+  "ZIO#4253": [unmasked, ["packages/core/test/TaskGroup.test.ts", "ends its loops inside a region that cannot be interrupted (ZIO#4253)"]],
   "p-map#76": [
+    bounded,
+    streamBound,
     ["packages/core/test/Limiter.sweep.test.ts", "keeps the limit when the fibers that ask are pulled from an async source (p-map#76)"],
     lazily
   ],
-  "p-map#42": [failsFast],
+  "p-map#42": [clearDecision, failsFast],
   "p-limit#25": [
+    closingWaits,
+    afterExecutorClose,
     ["packages/core/test/Limiter.sweep.test.ts", "leaves nobody waiting when all waiters are cleared away by their owner (p-limit#25)"],
     ["packages/core/test/TaskGroup.handle.test.ts", "frees the one who waits for the place of the task it takes out (p-limit#25)"]
   ],
-  "kotlinx#1374": [["packages/core/test/Deadline.test.ts", "is not swallowed by what catches the inner one (kotlinx#1374)"]],
-  "kotlinx#67": [["packages/core/test/Deadline.test.ts", "is never reported as the other (kotlinx#67)"]],
+  "kotlinx#1374": [partialKept, ["packages/core/test/Deadline.test.ts", "is not swallowed by what catches the inner one (kotlinx#1374)"]],
+  "kotlinx#67": [whichLimit, ["packages/core/test/Deadline.test.ts", "is never reported as the other (kotlinx#67)"]],
   "trio#1457": [
+    noOutlivingInterrupted,
+    onceEach,
     ["packages/core/test/TaskGroup.test.ts", "hands the interruption on when parent and child are cancelled in one tick (trio#1457)"]
   ],
-  "anyio#1111": [["packages/core/test/Limiter.sweep.test.ts", "does not spin while somebody waits (anyio#1111)"]],
-  "p-some#5": [["packages/parallel/test/Joiner.test.ts", "fails with every cause as soon as n values can no longer come"]],
-  "race of nothing": [["packages/parallel/test/Joiner.test.ts", "fails at once for no input"], nothingGiven]
+  "anyio#1111": [noSpin, ["packages/core/test/Limiter.sweep.test.ts", "does not spin while somebody waits (anyio#1111)"]],
+  "p-some#5": [outOfReach, ["packages/parallel/test/Joiner.test.ts", "fails with every cause as soon as n values can no longer come"]],
+  "race of nothing": [nothingToJoin, nothingGiven, ["packages/parallel/test/Joiner.test.ts", "fails at once for no input"]]
 }

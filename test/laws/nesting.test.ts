@@ -4,12 +4,16 @@ import * as GatherResult from "@skein/core/GatherResult"
 import * as Limiter from "@skein/core/Limiter"
 import * as TaskGroup from "@skein/core/TaskGroup"
 import { Simulator } from "@skein/core/testing"
-import { parallelMap } from "@skein/parallel"
+import { fanOut, Hedge, Joiner, ParallelExecutor, parallelMap } from "@skein/parallel"
+import * as AdaptiveLimiter from "@skein/parallel/AdaptiveLimiter"
+import * as KeyedLimiter from "@skein/parallel/KeyedLimiter"
+import { parallelStream } from "@skein/parallel/parallelStream"
 import { equal, equalWords, everywhere, isTrue, lawForAll, quiet, recorder, underEverySchedule, wordsOf } from "@skein/test/kit"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 
 type Group = TaskGroup.TaskGroup<string>
@@ -45,6 +49,35 @@ const operations: Record<string, (group: Group, limiter: Limiter.Limiter) => Eff
         ({ completed }) => `completed ${completed}`
       )
     ),
+  "a fan-out that decides early": () => fanOut([Effect.as(Effect.sleep(1_000), "late"), Effect.succeed("value")], Joiner.first()),
+  "a stream of outcomes inside": () =>
+    Effect.map(Stream.runCollect(parallelStream([1, 2], Effect.succeed, { concurrency: 1 })), ({ length }) => `outcomes ${length}`),
+  "a call of the executor that runs this task, three levels deep": () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const executor = yield* ParallelExecutor.make({ concurrency: 1 })
+        const level = (depth: number): Effect.Effect<number, unknown> =>
+          depth === 0
+            ? Effect.as(Effect.sleep(1), 1)
+            : Effect.map(
+                executor.map([1, 2], () => level(depth - 1)),
+                (result) => GatherResult.values(result).reduce((a, b) => a + b, 0)
+              )
+        return `leaves ${yield* level(3)}`
+      })
+    ),
+  "a hedged call under a limiter that is held": (_, limiter) =>
+    limiter.withPermit(Hedge.run(limiter.withPermit(Effect.succeed("value")), { after: 0, copies: 3, limiter })),
+  "a keyed limiter inside of itself, under another key": () =>
+    Effect.suspend(() => {
+      const keyed = KeyedLimiter.makeUnsafe({ permits: 1 })
+      return keyed.for("a").withPermit(keyed.for("b").withPermit(Effect.succeed("value")))
+    }),
+  "an adaptive limiter inside of itself": () =>
+    Effect.suspend(() => {
+      const limiter = AdaptiveLimiter.makeUnsafe({ min: 1, initial: 1, max: 1 })
+      return limiter.withPermit(limiter.withPermit(Effect.succeed("value")))
+    }),
   "a deadline inside a permit inside a deadline": (_, limiter) =>
     Deadline.within(limiter.withPermit(Deadline.within(limiter.withPermit(Effect.succeed("done")), 5)), 10)
 }
@@ -63,6 +96,12 @@ const answers: Record<keyof typeof operations, string> = {
   "a gather inside": "completed 3",
   "a group inside": "done",
   "a gather under the same limiter, twice": "completed 2",
+  "a fan-out that decides early": "value",
+  "a stream of outcomes inside": "outcomes 2",
+  "a call of the executor that runs this task, three levels deep": "leaves 8",
+  "a hedged call under a limiter that is held": "value",
+  "a keyed limiter inside of itself, under another key": "value",
+  "an adaptive limiter inside of itself": "value",
   "a deadline inside a permit inside a deadline": "done"
 }
 

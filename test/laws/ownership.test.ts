@@ -9,6 +9,7 @@ import {
   law,
   lawForAll,
   quiet,
+  racing,
   type Recorder,
   recorder,
   stoppedOnce,
@@ -34,11 +35,14 @@ const works: ReadonlyArray<Work> = [
   { name: "queued" }
 ]
 
+/** Also where more runs than there is work. */
+const owners: ReadonlyArray<Subject> = [...subjects, racing]
+
 /** Runs a subject, notes its return, and then waits long enough for anything left behind to show itself. */
 const owned = (subject: Subject, works: ReadonlyArray<Work>, options: SubjectOptions, record: Recorder) =>
   Effect.andThen(Effect.exit(Effect.onExit(subject.run(works, options, record), () => record.mark("returned"))), Effect.sleep(1_000))
 
-lawForAll("law 1: no task outlives its owner, whether the owner returns, fails or has no time left", (subject) => {
+law("law 1: no task outlives its owner, whether the owner returns, fails or has no time left", owners, (subject) => {
   let record = recorder()
   const bad = subject.onFailure === "interrupt" ? [...works, { name: "bad", takes: 3, ends: "fail" as const }] : works
   return everywhere(subject, {
@@ -47,7 +51,7 @@ lawForAll("law 1: no task outlives its owner, whether the owner returns, fails o
   })
 })
 
-lawForAll("law 1: no task outlives an owner that is interrupted", (subject) => {
+law("law 1: no task outlives an owner that is interrupted", owners, (subject) => {
   let record = recorder()
   return everywhere(subject, {
     program: () => {
@@ -93,7 +97,35 @@ lawForAll("law 1: what does not end within the grace is listed as abandoned, and
   })
 })
 
-lawForAll("law 2: interrupting the owner interrupts each task once", (subject) => {
+lawForAll("law 1: a call inside a region that cannot be interrupted still stops its own tasks, and ends", (subject) => {
+  let record = recorder()
+  let words: Array<string> = []
+  return underEverySchedule(subject, {
+    program: () => {
+      record = recorder()
+      const run = subject.run(
+        [
+          { name: "a", takes: 1 },
+          { name: "endless", takes: Infinity, cleanup: { takes: 2 } }
+        ],
+        { timeout: 5 },
+        record
+      )
+      return Effect.uninterruptible(
+        Effect.map(run, ({ result }) => {
+          words = wordsOf(result)
+          record.note("returned")
+        })
+      )
+    },
+    after: () => {
+      cleanBeforeReturn(record)
+      equalWords("outcomes", words, ["completed", "timeout call"])
+    }
+  })
+})
+
+law("law 2: interrupting the owner interrupts each task once", owners, (subject) => {
   let record = recorder()
   return everywhere(subject, {
     // Two interruptions of the owner, and its own timeout in between.
@@ -108,7 +140,7 @@ lawForAll("law 2: interrupting the owner interrupts each task once", (subject) =
   })
 })
 
-lawForAll("law 2: cleanup is waited for, however long it takes", (subject) => {
+law("law 2: cleanup is waited for, however long it takes", owners, (subject) => {
   let record = recorder()
   return everywhere(subject, {
     program: () => {
@@ -136,12 +168,13 @@ lawForAll("law 2: a wait of more than ten seconds for cleanup says in the log wh
     1
   ).pipe(Effect.provideService(Logger.CurrentLoggers, new Set([logger])))
   await Simulator.check(program, { seeds: 20 })
-  expect(lines).toHaveLength(20)
+  // Of calls inside of calls each one says it.
+  expect(lines).toHaveLength(20 * (subject.levels ?? 1))
   // Only inputs with names and spawned tasks have a name to say.
   for (const line of lines) expect(line).toMatch(/has waited 10 s for tasks that were asked to stop: (?:tidy|#0)$/)
 })
 
-lawForAll("law 18: wherever anybody is interrupted, nothing leaks and every resource is given back", (subject) => {
+law("law 18: wherever anybody is interrupted, nothing leaks and every resource is given back", owners, (subject) => {
   let open = 0
   let most = 0
   const resource = Effect.acquireRelease(

@@ -33,6 +33,9 @@
  *
  * The work runs more than once, and a loser is cut off somewhere in the middle. That is right for reads and wrong for payments, unless those are idempotent.
  *
+ * The copies are fibers of their own. What one of them gives or fails with after it was asked to stop is lost, as in plain Effect: a hedged call in a task is never `late`, and what its cleanup fails with is only logged where it is a
+ * defect.
+ *
  * **Example** (Not waiting for a bad replica)
  *
  * ```ts

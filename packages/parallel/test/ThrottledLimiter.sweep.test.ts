@@ -1,7 +1,9 @@
 import { Limiter } from "@skein/core"
 import { Simulator } from "@skein/core/testing"
+import { parallelMap } from "@skein/parallel"
 import * as ThrottledLimiter from "@skein/parallel/ThrottledLimiter"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import { describe, expect, it } from "vitest"
 import { after, Meter } from "./kit.ts"
@@ -72,5 +74,30 @@ describe("ThrottledLimiter under 2,000 schedules", () => {
       after: () => expect([last.tokens.taken, last.meter.total, last.meter.running]).toEqual([5, 4, 0])
     })
     expect(result.verdicts.passed).toBe(2_000)
+  })
+})
+
+describe("ThrottledLimiter under a map", () => {
+  // A task that takes its token is asked to stop in a step that cannot be interrupted. The runner took the depth of the task before it for its own, and so that step for the end of the task: then it began, and nobody
+  // could stop it. Found by law 4 under this limiter.
+  it("starts no task that was asked to stop while it waited for its turn", async () => {
+    const swept = await Simulator.sweep(
+      () =>
+        Effect.suspend(() => {
+          const memory = Effect.runSync(Effect.provide(RateLimiter.make, RateLimiter.layerStoreMemory))
+          const limiter = ThrottledLimiter.makeUnsafe({
+            limiter: Limiter.makeUnsafe({ permits: 2 }),
+            rate: { limiter: memory, key: "api", limit: 1_000, window: 1, onStoreFailure: "die" }
+          })
+          // Whoever interrupts it waits for ever for a task that cannot be stopped: a deadlock.
+          return parallelMap([3, Infinity], (ms) => (ms === Infinity ? Effect.never : Effect.sleep(ms)), {
+            concurrency: 1,
+            limiter,
+            timeout: 50
+          })
+        }).pipe(Effect.provideService(Logger.CurrentLoggers, new Set())),
+      { seeds: 10, target: "main" }
+    )
+    expect(swept.interrupted.main).toBeGreaterThan(500)
   })
 })
