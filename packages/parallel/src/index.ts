@@ -7,6 +7,7 @@
  */
 export * from "./Options.ts"
 export * as AdaptiveLimiter from "./AdaptiveLimiter.ts"
+export * as AgentGather from "./AgentGather.ts"
 export { fanOut, type FanOutOptions } from "./fanOut.ts"
 export * as Hedge from "./Hedge.ts"
 export * as Joiner from "./Joiner.ts"
@@ -14,4 +15,5 @@ export * as KeyedLimiter from "./KeyedLimiter.ts"
 export * as ParallelExecutor from "./ParallelExecutor.ts"
 export { type EffectsOf, type Outcomes, parallelGather } from "./parallelGather.ts"
 export { parallelMap } from "./parallelMap.ts"
+export * as TaskRunner from "./TaskRunner.ts"
 export * as ThrottledLimiter from "./ThrottledLimiter.ts"
