@@ -218,6 +218,27 @@ lawForAll("law 10: through three levels, the innermost call answers first", (sub
   })
 })
 
+lawForAll("law 10: nested calls with the same limit lose nothing, although the inner ones began a little later", (subject) => {
+  let values: ReadonlyArray<unknown> = []
+  return underEverySchedule(subject, {
+    program: () => {
+      values = []
+      const later = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => Effect.delay(call, 1)
+      // The code behind an answer takes longer than the time by which the limits differ.
+      const level3 = Effect.tap(Effect.map(subject.run(five, {}, recorder()), valuesOf), () => Effect.sleep(5))
+      const level2 = Effect.map(
+        parallelMap([0, 1], (n) => (n === 0 ? later(level3) : Effect.never), { timeout: 10 }),
+        (result) => GatherResult.values(result).flat()
+      )
+      const level1 = parallelMap([0, 1], (n) => (n === 0 ? later(level2) : Effect.never), { timeout: 10 })
+      return Effect.map(level1, (result) => {
+        values = GatherResult.values(result).flat()
+      })
+    },
+    after: () => equalWords("values", values, finished)
+  })
+})
+
 describe("law 10: the bound is still a bound", () => {
   it("code that goes on for more than a second after a partial answer is interrupted", () =>
     everywhere(undefined, {

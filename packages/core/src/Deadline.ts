@@ -542,3 +542,31 @@ export const follow = (fiber: Fiber.Fiber<unknown, unknown>, follower: Follower)
     }
   }
 }
+
+/** As good as for ever, and still a length of time. */
+const held = 2 ** 40
+
+/**
+ * Stops the clock of the task that a fiber runs while its work waits for a place somewhere else: waiting is not running (law 11). Gives a function that says whether it still waits, or nothing if the task has no
+ * limit of its own. It waits at first. A limit of one attempt is held within that of the whole task.
+ *
+ * @category remote
+ * @since 0.1.0
+ */
+export const waits = (fiber: Fiber.Fiber<unknown, unknown>): ((waiting: boolean) => void) | undefined => {
+  const task = lineage.taskOf(lineage.current(fiber))
+  if (task === undefined || task.ended || task.at === Infinity || task.move === undefined) return undefined
+  const timers = timersOf(fiber)
+  /** What is left of the task's time; while it runs, since when. */
+  let left = task.at - timers.now()
+  let waiting = true
+  task.move(task.at + held)
+  return (waits) => {
+    if (waits === waiting || task.ended) return
+    waiting = waits
+    if (waits) {
+      left = task.at - timers.now()
+      task.move?.(task.at + held)
+    } else task.move?.(timers.now() + left)
+  }
+}

@@ -43,6 +43,8 @@ export class Runner<A, E> {
   private limitAt = -1
   private limitEntry: Entry | undefined = undefined
   private stopEntry: Entry | undefined = undefined
+  /** The current task is to stop when the calls inside it have answered, and a moment later. */
+  private holding = false
 
   constructor(pump: TaskPump<A, E>) {
     this.pump = pump
@@ -142,6 +144,7 @@ export class Runner<A, E> {
 
   private start(task: Task<A, E>): void {
     const { settings } = this.pump
+    this.holding = false
     task.attempts++
     if (task.started < 0) {
       // A task begins in the very step in which the last one ended: one reading of the clock serves both.
@@ -204,7 +207,10 @@ export class Runner<A, E> {
     const { pump, task } = this
     if (task === undefined || task.cut !== undefined) return
     const node = task.node ?? this.node
+    // A second limit that comes while the first one is being answered changes nothing: the code behind the answer keeps its moment.
+    if (hold && this.holding) return
     if (hold && node.answering > 0) {
+      this.holding = true
       node.onAnswered = () => {
         if (this.task !== task || task.cut !== undefined) return
         this.stopAt(pump.now() + lineage.afterAnswer, () => this.cut(cut, false))
