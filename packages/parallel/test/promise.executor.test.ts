@@ -10,7 +10,7 @@ import {
   type TaskContext,
   TaskStopped
 } from "@skein/parallel/promise"
-import { describe, expect, it } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { forEver, gate, rejection, turns, watchRejections } from "./promise.kit.ts"
 
 watchRejections()
@@ -386,5 +386,35 @@ describe("createExecutor", () => {
     )
     expect(() => executor.run(1 as never)).toThrow(new TypeError("executor.run: f must be a function, got 1"))
     expect(() => fanOut([() => 1], 1 as never)).toThrow("fanOut: joiner must be a function, got 1")
+  })
+})
+
+describe("an executor that waits for itself", () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  it("says so once, after ten seconds in which nobody could start", async () => {
+    const said = vi.spyOn(console, "log").mockImplementation(() => {})
+    const lines = (): string => said.mock.calls.flat().join(" ")
+    const stop = new AbortController()
+    const executor = createExecutor({ concurrency: 1, name: "api" })
+    const stuck = executor.run(() => executor.run(() => "inner", { signal: stop.signal })).catch(() => "stopped")
+    await vi.waitFor(() => expect(lines()).toContain('executor "api": 1 wait, and none of its 1 place has come free for 10 s'), {
+      timeout: 50_000,
+      interval: 100
+    })
+    expect(lines().match(/none of its/g)).toHaveLength(1)
+    stop.abort()
+    expect(await stuck).toBe("stopped")
+    await executor.close()
+  })
+
+  it("keeps no timer when nobody waits any more", async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length
+    const before = timers()
+    const executor = createExecutor({ concurrency: 1 })
+    await Promise.all([executor.run(() => turn()), executor.run(() => turn()), executor.run(() => turn())])
+    await turns(5)
+    expect(timers()).toBe(before)
+    await executor.close()
   })
 })

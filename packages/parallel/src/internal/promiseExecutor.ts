@@ -107,6 +107,7 @@ export class Places extends TaskPump.TaskPump<any, unknown> {
   /** When the last starts were, of which there may be `rate.limit` within `rate.per`; a ring. */
   private readonly starts: Array<number> = []
   private started = 0
+  private startCount = 0
   private rateEntry: ReturnType<TaskPump.TaskPump<any, unknown>["timers"]["add"]> | undefined
   /** Single runs that are not over. */
   private active = 0
@@ -396,8 +397,10 @@ export class Places extends TaskPump.TaskPump<any, unknown> {
   private mayStart(running: number): boolean {
     if (this.queue.size === 0) {
       if (this.rateEntry !== undefined) this.timers.move(this.rateEntry, Infinity)
+      if (this.watched) this.watch(false)
       return false
     }
+    if (!this.watched) this.watch(true)
     if (this.paused || running >= this.bound.concurrency || this.stopped !== undefined) return false
     const { rate } = this
     if (rate === undefined) return true
@@ -408,9 +411,37 @@ export class Places extends TaskPump.TaskPump<any, unknown> {
     return false
   }
 
+  private watched = false
+  private stallEntry: Places["rateEntry"]
+  private startsBefore = 0
+
+  /** While somebody waits, looks now and then whether anybody starts. If not, it is said: nothing hangs in silence. */
+  private watch(on: boolean): void {
+    this.watched = on
+    if (on) this.stallEntry ??= this.timers.add(Infinity, () => this.lookForStall())
+    this.startsBefore = this.startCount
+    this.timers.move(this.stallEntry!, on ? this.now() + stall : Infinity)
+  }
+
+  private lookForStall(): void {
+    const { name } = this.settings
+    const stalled = this.startCount === this.startsBefore && !this.paused && this.rate === undefined
+    this.watch(!stalled)
+    if (!stalled) return
+    this.watched = true
+    const { concurrency } = this.bound
+    Effect.runForkWith(this.baseContext)(
+      Effect.logWarning(
+        `skein: executor${name === undefined ? "" : ` ${JSON.stringify(name)}`}: ${this.queue.size} wait, and none of its ${concurrency} ${concurrency === 1 ? "place has" : "places has"} come free for ${stall / 1000} s. ` +
+          "A task that calls its own executor and waits for it says so with `within`."
+      )
+    )
+  }
+
   /** One starts now. */
   private starting(): void {
     const { rate } = this
+    this.startCount++
     if (rate !== undefined) this.starts[this.started++ % rate.limit] = this.now()
     if (this.running > this.peak) this.peak = this.running
   }
@@ -506,6 +537,9 @@ export class Places extends TaskPump.TaskPump<any, unknown> {
     })
   }
 }
+
+/** How long nobody may start while somebody waits before that is said, in milliseconds. */
+const stall = 10_000
 
 const callIt = (run: unknown, _index: number, task: TaskContext): unknown => (run as Run).call(task)
 
