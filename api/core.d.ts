@@ -14,9 +14,12 @@ export * as TaskPump from "./TaskPump.ts";
 // ---- @skein/core/Deadline --------------------------------------------------------------------------------
 
 import * as Cause from "effect/Cause";
+import * as Context from "effect/Context";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
+import type * as Fiber from "effect/Fiber";
 import * as Option from "effect/Option";
+import type { Report } from "./Progress.ts";
 declare const DeadlineExceeded_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
     readonly _tag: "DeadlineExceeded";
 } & Readonly<A>;
@@ -37,6 +40,39 @@ export interface Deadline {
 export declare const current: Effect.Effect<Option.Option<Deadline>>;
 export declare const remaining: Effect.Effect<Option.Option<Duration.Duration>>;
 export declare const extend: (by: Duration.Input) => Effect.Effect<Option.Option<Duration.Duration>>;
+export interface Inheritance {
+    readonly name?: string | undefined;
+    readonly remaining?: number | undefined;
+    readonly onProgress?: ((report: Report) => void) | undefined;
+    readonly onExtend?: ((by: number) => void) | undefined;
+    readonly onAnswering?: ((answering: boolean) => void) | undefined;
+    readonly onOpen?: ((hold: Hold) => void) | undefined;
+}
+export interface Hold {
+    readonly moved: (remaining: number) => void;
+    readonly reached: () => void;
+}
+export interface Inherited {
+    readonly context: Context.Context<never>;
+    readonly end: () => void;
+}
+export declare const inherit: (context: Context.Context<never>, inheritance: Inheritance) => Inherited;
+export declare const interrupt: (fiber: Fiber.Fiber<unknown, unknown>) => void;
+export interface Follower {
+    readonly onMoved: (remaining: number) => void;
+    readonly onReached: () => void;
+}
+export interface Following {
+    readonly answering: (answering: boolean) => void;
+    readonly extend: (by: number) => void;
+    readonly end: () => void;
+}
+export declare const outlook: (fiber: Fiber.Fiber<unknown, unknown>) => {
+    readonly name: string | undefined;
+    readonly remaining: number;
+};
+export declare const follow: (fiber: Fiber.Fiber<unknown, unknown>, follower: Follower) => Following;
+export declare const waits: (fiber: Fiber.Fiber<unknown, unknown>) => ((waiting: boolean) => void) | undefined;
 export {};
 
 // ---- @skein/core/GatherResult ----------------------------------------------------------------------------
@@ -204,7 +240,7 @@ export type Outcome<A, E = never> = Completed<A> | Failed<E> | TimedOut<E> | Can
 export type Status = "completed" | "failed" | "timeout" | "cancelled" | "notStarted";
 export type Limit = "task" | "attempt" | "queue" | "call" | "deadline";
 export interface Reason {
-    readonly _tag: "SiblingFailed" | "CallerInterrupted" | "CallTimeout" | "TaskTimeout" | "DeadlineReached" | "QueueTimeout" | "Requested" | "Aborted" | "Stopped" | "SourceFailed" | "Closed" | "Interrupted";
+    readonly _tag: "SiblingFailed" | "CallerInterrupted" | "CallTimeout" | "TaskTimeout" | "DeadlineReached" | "QueueTimeout" | "Requested" | "Aborted" | "Stopped" | "SourceFailed" | "Decided" | "Closed" | "ExecutorClosed" | "Interrupted";
     readonly index?: number | undefined;
     readonly name?: string | undefined;
     readonly at?: number | undefined;
@@ -527,6 +563,7 @@ export declare abstract class TaskPump<A, E> implements lineage.Answerer {
     decide(task: Task<A, E>, failed: FailedAttempt): Effect.Effect<Again | Exit.Exit<never, E>>;
     taskLimit(task: Task<A, E>): number;
     taskLength(task: Task<A, E>): number;
+    toldLength(task: Task<A, E>, node: lineage.TaskNode | undefined): number;
     micros(): number;
     instantOf(micros: number): number;
     completed(runner: Runner<A, E>, task: Task<A, E>, value: A): void;

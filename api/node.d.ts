@@ -2,9 +2,108 @@
 
 // ---- @skein/node -----------------------------------------------------------------------------------------
 
+export * as Processes from "./Processes.ts";
 export * as ProgressLine from "./ProgressLine.ts";
 export * as Signals from "./Signals.ts";
 export * as TextFile from "./TextFile.ts";
+export * as Workers from "./Workers.ts";
+
+// ---- @skein/node/Flavour ---------------------------------------------------------------------------------
+
+import type * as TaskRunner from "@skein/parallel/TaskRunner";
+import type * as Duration from "effect/Duration";
+import type * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+export interface Options {
+    readonly size?: number | undefined;
+    readonly concurrency?: number | undefined;
+    readonly minimum?: number | undefined;
+    readonly spare?: number | undefined;
+    readonly idleTimeToLive?: Duration.Input | undefined;
+    readonly recycle?: {
+        readonly tasks?: number | undefined;
+        readonly age?: Duration.Input | undefined;
+        readonly heap?: number | undefined;
+    } | undefined;
+    readonly queue?: {
+        readonly max: number;
+        readonly onFull?: "wait" | "reject" | undefined;
+    } | undefined;
+    readonly readyTimeout?: Duration.Input | undefined;
+    readonly grace?: Duration.Input | undefined;
+    readonly retryLost?: number | undefined;
+    readonly env?: Readonly<Record<string, string>> | undefined;
+    readonly execArgv?: ReadonlyArray<string> | undefined;
+    readonly boot?: URL | undefined;
+    readonly onEvent?: ((event: Event) => void) | undefined;
+}
+export type Event = {
+    readonly _tag: "Started";
+    readonly worker: number;
+} | {
+    readonly _tag: "Crashed";
+    readonly worker: number;
+    readonly exitCode: number | null;
+    readonly signal: string | null;
+    readonly message: string | undefined;
+}
+ | {
+    readonly _tag: "Killed";
+    readonly worker: number;
+    readonly why: string;
+}
+ | {
+    readonly _tag: "Recycled";
+    readonly worker: number;
+    readonly why: "tasks" | "age" | "heap";
+} | {
+    readonly _tag: "Ended";
+    readonly worker: number;
+    readonly why: "idle" | "recycled" | "killed" | "closed" | "crashed";
+}
+ | {
+    readonly _tag: "Stuck";
+    readonly worker: number;
+    readonly task: string | undefined;
+};
+export interface Stats {
+    readonly starting: number;
+    readonly busy: number;
+    readonly idle: number;
+    readonly spare: number;
+    readonly leaving: number;
+    readonly queued: number;
+    readonly sent: number;
+    readonly completed: number;
+    readonly failed: number;
+    readonly cancelled: number;
+    readonly lost: number;
+    readonly crashed: number;
+    readonly recycled: number;
+    readonly killed: number;
+    readonly closed: boolean;
+}
+export interface Flavour {
+    readonly runner: TaskRunner.TaskRunner;
+    readonly stats: Effect.Effect<Stats>;
+    readonly listen: (listener: (event: Event) => void) => Effect.Effect<void, never, Scope.Scope>;
+}
+
+// ---- @skein/node/Processes -------------------------------------------------------------------------------
+
+import * as Context from "effect/Context";
+import * as Layer from "effect/Layer";
+import type * as Flavour from "./Flavour.ts";
+export interface Options extends Flavour.Options {
+    readonly memory?: {
+        readonly heap?: number | undefined;
+    } | undefined;
+}
+export declare const Processes: Context.Service<Processes, Flavour.Flavour>;
+export interface Processes {
+    readonly _: unique symbol;
+}
+export declare const layer: (options?: Options) => Layer.Layer<Processes>;
 
 // ---- @skein/node/ProgressLine ----------------------------------------------------------------------------
 
@@ -129,4 +228,71 @@ export declare class TextFileError extends TextFileError_base<{
     get message(): string;
 }
 export declare const read: (path: string, options?: ReadOptions) => Effect.Effect<TextFile, TextFileError>;
+export {};
+
+// ---- @skein/node/Workers ---------------------------------------------------------------------------------
+
+import * as Context from "effect/Context";
+import * as Layer from "effect/Layer";
+import type * as Flavour from "./Flavour.ts";
+export interface Options extends Flavour.Options {
+    readonly memory?: {
+        readonly heap?: number | undefined;
+        readonly stack?: number | undefined;
+    } | undefined;
+}
+export declare const Workers: Context.Service<Workers, Flavour.Flavour>;
+export interface Workers {
+    readonly _: unique symbol;
+}
+export declare const layer: (options?: Options) => Layer.Layer<Workers>;
+
+// ---- @skein/node/boot/host -------------------------------------------------------------------------------
+
+import { type Kind } from "../internal/pool/frame.ts";
+export type Parts = ReadonlyArray<unknown> | undefined;
+export interface Line {
+    next(): boolean;
+    sleep(): boolean;
+    claim(slot: number, call: number): boolean;
+    loading(slot: number, call: number, is: boolean): void;
+    send(kind: Kind, call: number, slot: number, number: number, text: string, parts?: Parts, transfer?: ReadonlyArray<ArrayBuffer> | undefined): void;
+    end(): void;
+}
+export interface Config {
+    readonly concurrency: number;
+    readonly heap: boolean;
+}
+export declare class Host {
+    private readonly line;
+    private readonly config;
+    private readonly definitions;
+    private readonly known;
+    private running;
+    private scheduled;
+    private ending;
+    private left;
+    private heapAt;
+    constructor(line: Line, config: Config);
+    readonly pump: () => void;
+    private leave;
+    private schedule;
+    end(): void;
+    define(number: number, text: string): void;
+    expect(call: number): void;
+    call(call: number, slot: number, number: number, text: string, parts: Parts): void;
+    private load;
+    private run;
+    private over;
+    tell(call: number, message: string | undefined): void;
+    private deliver;
+    private reportHeap;
+}
+
+// ---- @skein/node/boot/process ----------------------------------------------------------------------------
+
+export {};
+
+// ---- @skein/node/boot/thread -----------------------------------------------------------------------------
+
 export {};

@@ -34,7 +34,11 @@ const dump = (name) => {
       /^export (?:type )?(?:\*|\{([^}]*)\}) from "\.\/(internal\/[\w/]+)\.ts";?$/gm
     )) {
       const path = join(dirname(file), `${from}.d.ts`)
-      const own = [...readFileSync(`${dist}/${path}`, "utf8").matchAll(/^export (?:declare )?(?:abstract )?(?:const|class|function|interface|type) (\w+)/gm)]
+      const own = [
+        ...readFileSync(`${dist}/${path}`, "utf8").matchAll(
+          /^export (?:declare )?(?:abstract )?(?:const|class|function|interface|type) (\w+)/gm
+        )
+      ]
       const passed = (names ?? "").split(",").map((name) => name.trim().replace(/^type /, ""))
       if (!modules.includes(path) && (names === undefined || own.every(([, name]) => passed.includes(name)))) modules.push(path)
     }

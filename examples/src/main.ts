@@ -1,67 +1,58 @@
 /**
- * The main job: thousands of real files, a bounded number at once, and an answer for every one of them, whatever happens to the others.
+ * The main job: thousands of real files, a bounded number at once, and an answer for every one of them, whatever happens to the others; in this fiber, in threads and in processes.
  *
- * `npm start` runs it; `npm start -- --help` lists its flags. The heart of it is `run`: one call of `parallelMap`.
+ * `npm start` runs it; `npm start -- --help` lists its flags. The heart of it is one call of `parallelMap` in main/run.ts.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { ProgressLine, Signals } from "@skein/node"
-import { parallelMap } from "@skein/parallel"
+import { Signals } from "@skein/node"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import { analyse, type Vocabulary } from "./main/analysis.ts"
+import { differences, verdict } from "./main/compare.ts"
 import { type Flags, help, InvalidFlag, read } from "./main/flags.ts"
-import { find, type Input, trouble } from "./main/inputs.ts"
-import { format, formatRun } from "./main/report.ts"
-import { summarize } from "./main/summary.ts"
+import { find, trouble } from "./main/inputs.ts"
+import { format } from "./main/report.ts"
+import { type Run, run, type Setting } from "./main/run.ts"
+import { formatDeath, formatRun, formatTable } from "./main/sideBySide.ts"
 
-/** Analyses all files and sums up what came of it. It never fails: what fails is a file, and that is part of the answer. */
-const run = (inputs: ReadonlyArray<Input>, flags: Flags, stop: Signals.Stop) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const line = yield* ProgressLine.make({ total: inputs.length, unit: "files", mode: flags.quiet ? "off" : "auto" })
-      const vocabulary: Vocabulary = new Map()
-      const seen = { done: 0, failed: 0, timedOut: 0 }
-
-      const result = yield* parallelMap(inputs, (input) => analyse(input, vocabulary), {
-        concurrency: flags.concurrency,
-        taskTimeout: flags.timeout, // no file may hang the rest
-        timeout: flags.deadline, // by then, whatever is done is the answer
-        stop: stop.signal, // Ctrl-C too
-        grace: "1 second", // and that includes cleaning up
-        onOutcome: ({ _tag }) => {
-          if (_tag === "NotStarted") return
-          seen.done++
-          if (_tag === "Failed") seen.failed++
-          if (_tag === "TimedOut") seen.timedOut++
-          line.update({ done: seen.done, note: noteOf(seen) })
-        }
-      })
-
-      return summarize(inputs, result, vocabulary)
-    })
-  )
-
-const noteOf = (seen: { readonly failed: number; readonly timedOut: number }): string =>
-  [
-    [seen.failed, "failed"],
-    [seen.timedOut, "timed out"]
-  ]
-    .filter(([n]) => n !== 0)
-    .map((part) => part.join(" "))
-    .join(", ")
-
-/** The same files with one, eight and sixty-four at once: the digests must be equal. */
-const verify = (inputs: ReadonlyArray<Input>, flags: Flags, stop: Signals.Stop) =>
+/** The long report about the first flavour, what is special about the others, and all of them side by side. */
+const show = (flags: Flags, setting: Setting) =>
   Effect.gen(function* () {
-    const digests = new Set<string>()
-    for (const concurrency of [1, 8, 64]) {
-      const summary = yield* run(inputs, { ...flags, concurrency }, stop)
-      if (stop.received() !== undefined) return 1
-      digests.add(summary.digest)
-      print(formatRun(concurrency, summary))
+    const { stop } = setting
+    const runs: Array<Run> = []
+    for (const flavour of flags.flavours) {
+      const done = yield* run(flavour, flags, setting)
+      runs.push(done)
+      if (runs.length === 1) print(format(done, stop.received()))
+      print(formatDeath(done))
+      if (stop.received() !== undefined) break
     }
-    print(digests.size === 1 ? "the same answer each time\n" : "the answers differ\n")
-    return digests.size === 1 ? 0 : 1
+    if (runs.length > 1) print(`${formatTable(runs)}\n`)
+    if (flags.json !== undefined) yield* writeJson(flags.json, runs, stop.received())
+    return differences(runs).length === 0 ? 0 : 1
+  })
+
+const writeJson = (path: string, runs: ReadonlyArray<Run>, stoppedBy: string | undefined) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const flavours = runs.map(({ answers: _, ...rest }) => rest)
+    const { concurrency, summary } = runs[0]!
+    yield* fs.writeFileString(path, `${JSON.stringify({ concurrency, stoppedBy: stoppedBy ?? null, ...summary, flavours }, null, 2)}\n`)
+  })
+
+/** The same files with one, eight and sixty-four at once on each flavour: the answers must be equal. */
+const verify = (flags: Flags, setting: Setting) =>
+  Effect.gen(function* () {
+    const runs: Array<Run> = []
+    for (const flavour of flags.flavours) {
+      for (const concurrency of [1, 8, 64]) {
+        const done = yield* run(flavour, { ...flags, concurrency }, setting)
+        if (setting.stop.received() !== undefined) return 1
+        runs.push(done)
+        print(formatRun(done))
+      }
+    }
+    print(`${verdict(runs)}\n`)
+    return differences(runs).length === 0 ? 0 : 1
   })
 
 const job = (flags: Flags) =>
@@ -76,23 +67,11 @@ const job = (flags: Flags) =>
 
     const prepare = Effect.all([trouble, find(flags.dir, flags.limit)])
     const inputs = yield* Effect.raceFirst(
-      Effect.map(prepare, (lists) => lists.flat()),
+      Effect.map(prepare, ([{ failing, hanging }, found]) => [...failing, ...found, ...hanging]),
       Effect.as(stop.await, [])
     )
-
-    let code = 0
-    if (flags.verify) code = yield* verify(inputs, flags, stop)
-    else {
-      const summary = yield* run(inputs, flags, stop)
-      print(format(summary, flags, stop.received()))
-      if (flags.json !== undefined) {
-        const { concurrency } = flags
-        yield* fs.writeFileString(
-          flags.json,
-          `${JSON.stringify({ concurrency, stoppedBy: stop.received() ?? null, ...summary }, null, 2)}\n`
-        )
-      }
-    }
+    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "skein-notes-" })
+    const code = yield* (flags.verify ? verify : show)(flags, { inputs, folder, stop })
     const signal = stop.received()
     return signal === undefined ? code : Signals.exitCode(signal)
   })

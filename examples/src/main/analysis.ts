@@ -1,45 +1,69 @@
 /**
- * What is done with one file: read, hash, count lines and words.
+ * What is done with one file, as a portable task: read, parse, compress, hash. Each worker loads this module, so it imports little and starts nothing.
  */
-import { TextFile } from "@skein/node"
-import * as Data from "effect/Data"
+import * as TextFile from "@skein/node/TextFile"
+import * as Task from "@skein/parallel/Task"
+import type { TaskRunnerError } from "@skein/parallel/TaskRunner"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import type { Input } from "./inputs.ts"
+import { gzipSync } from "node:zlib"
+import { Poison, take } from "./poison.ts"
+import { countWords } from "./words.ts"
 
-export interface Analysis {
-  readonly bytes: number
-  readonly lines: number
-  readonly words: number
+/** What is known of a file in the end. The text itself stays where it was read. */
+const Analysis = Schema.Struct({
+  bytes: Schema.Number,
+  /** The length of the bytes after gzip. */
+  compressed: Schema.Number,
+  lines: Schema.Number,
+  words: Schema.Number,
+  /** A line of word and count for each word; see words.ts. */
+  tally: Schema.String,
+  /** Nearly the same for texts that are nearly the same; see fingerprint.ts. */
+  fingerprint: Schema.String,
   /** SHA-256 of the bytes, in hexadecimal. */
-  readonly hash: string
-}
+  hash: Schema.String
+})
+export type Analysis = typeof Analysis.Type
 
 /** Nobody wrote this by hand, so its words are not counted. */
-export class Generated extends Data.TaggedError("Generated")<{ readonly message: string }> {}
+export class Generated extends Schema.TaggedError<Generated>()("Generated", { message: Schema.String }) {}
 
-export type AnalysisError = TextFile.TextFileError | Generated
+/** The file has no text to give; `kind` is the reason's tag in a `TextFileError`, which itself cannot leave its thread: its class has no schema. */
+export class NoText extends Schema.TaggedError<NoText>()("NoText", {
+  kind: Schema.Literals(["NotFound", "Denied", "NotAFile", "Binary", "TooLarge", "Busy", "Unreadable"]),
+  message: Schema.String
+}) {}
 
-/** How often each word was seen, over all files. */
-export type Vocabulary = Map<string, number>
+export type AnalysisError = NoText | Generated | TaskRunnerError
+
+/** Analyses one file. To do so twice does no harm, so a flavour may do it again after it lost a worker. */
+export const analyse = Task.make("analyse", {
+  module: import.meta,
+  payload: Schema.Struct({ path: Schema.String, poison: Schema.optional(Poison) }),
+  success: Analysis,
+  error: Schema.Union([NoText, Generated]),
+  idempotent: true,
+  run: ({ path, poison }) =>
+    Effect.gen(function* () {
+      running.add(path)
+      if (poison !== undefined) yield* take(poison, running)
+      const { bytes, text } = yield* Effect.mapError(TextFile.read(path), noText)
+      const lines = yield* countLines(text)
+      const { count, fingerprint, tally } = yield* countWords(text)
+      const compressed = gzipSync(bytes, { level: 9 }).length
+      const hash = createHash("sha256").update(bytes).digest("hex")
+      return { bytes: bytes.length, compressed, lines, words: count, tally, fingerprint, hash }
+    }).pipe(Effect.ensuring(Effect.sync(() => running.delete(path))))
+})
+
+/** What is analysed in this thread at this moment, so that whoever kills it can say what else was lost. */
+const running = new Set<string>()
+
+const noText = ({ reason }: TextFile.TextFileError): NoText => new NoText({ kind: reason._tag, message: reason.message })
 
 const longestLine = 20_000
-
-/**
- * Analyses one file, and adds its words to the vocabulary of the run.
- *
- * They are added in one step with giving the result, at the very end: a file that fails or is stopped half-way has added nothing, so the sums agree with the outcomes.
- */
-export const analyse = (input: Input, vocabulary: Vocabulary): Effect.Effect<Analysis, AnalysisError> =>
-  Effect.gen(function* () {
-    const { bytes, text } = yield* TextFile.read(input.path)
-    const lines = yield* countLines(text)
-    const own: Vocabulary = new Map()
-    const words = yield* countWords(text, own)
-    const hash = createHash("sha256").update(bytes).digest("hex")
-    for (const [word, count] of own) vocabulary.set(word, (vocabulary.get(word) ?? 0) + count)
-    return { bytes: bytes.length, lines, words, hash }
-  })
 
 const countLines = (text: string): Effect.Effect<number, Generated> => {
   let lines = 0
@@ -52,16 +76,3 @@ const countLines = (text: string): Effect.Effect<number, Generated> => {
   }
   return Effect.succeed(lines)
 }
-
-const atOnce = 20_000
-
-/** Counts the words and identifiers. Yields now and then, some milliseconds apart: code that only computes can be neither stopped nor timed out between two yields. */
-const countWords = (text: string, vocabulary: Vocabulary): Effect.Effect<number> =>
-  Effect.gen(function* () {
-    let count = 0
-    for (const [word] of text.matchAll(/[\p{L}_$][\p{L}\p{N}_$]*/gu)) {
-      vocabulary.set(word, (vocabulary.get(word) ?? 0) + 1)
-      if (++count % atOnce === 0) yield* Effect.yieldNow
-    }
-    return count
-  })

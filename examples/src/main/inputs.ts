@@ -31,42 +31,48 @@ export const find = (dir: string, limit: number): Effect.Effect<ReadonlyArray<In
     return [...found.filter((name) => isData.test(name)).slice(0, maxData), ...picked].map((name) => ({ name, path: join(dir, name) }))
   })
 
-/**
- * Makes inputs that fail, each in its own way, in a folder that is removed when the scope closes. The first one hangs: a pipe that nobody writes to.
- */
-export const trouble: Effect.Effect<ReadonlyArray<Input>, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.gen(
-  function* () {
-    const fs = yield* FileSystem.FileSystem
-    const dir = yield* fs.makeTempDirectoryScoped({ prefix: "skein-" })
-    const input = (name: string): Input => ({ name: `trouble/${name}`, path: join(dir, name) })
-    const inputs: Array<Input> = []
+/** Inputs that fail, and one that hangs. */
+export interface Trouble {
+  readonly failing: ReadonlyArray<Input>
+  /**
+   * A pipe that nobody writes to. It belongs at the end of all inputs: in a thread, Node takes the descriptor of a pipe for open when its socket has closed it, and closes that number again with the thread. A thread that was killed
+   * half-way could close a file of another one so.
+   */
+  readonly hanging: ReadonlyArray<Input>
+}
 
-    const pipe = input("pipe-nobody-writes-to.md")
-    if (yield* makePipe(pipe.path)) inputs.push(pipe)
+/** Makes inputs that fail, each in its own way, in a folder that is removed when the scope closes. */
+export const trouble: Effect.Effect<Trouble, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const dir = yield* fs.makeTempDirectoryScoped({ prefix: "skein-" })
+  const input = (name: string): Input => ({ name: `trouble/${name}`, path: join(dir, name) })
+  const inputs: Array<Input> = []
 
-    inputs.push(input("missing.md"))
+  const pipe = input("pipe-nobody-writes-to.md")
+  const hanging = (yield* makePipe(pipe.path)) ? [pipe] : []
 
-    const dangling = input("link-to-nothing.ts")
-    yield* fs.symlink(join(dir, "nothing"), dangling.path)
-    const circle = input("link-to-itself.ts")
-    yield* fs.symlink(circle.path, circle.path)
-    const folder = input("folder.ts")
-    yield* fs.makeDirectory(folder.path)
-    inputs.push(dangling, circle, folder)
+  inputs.push(input("missing.md"))
 
-    // The superuser may read everything.
-    if (process.getuid?.() !== 0) {
-      const secret = input("secret.md")
-      yield* fs.writeFileString(secret.path, "for nobody's eyes")
-      yield* fs.chmod(secret.path, 0o000)
-      inputs.push(secret)
-    }
+  const dangling = input("link-to-nothing.ts")
+  yield* fs.symlink(join(dir, "nothing"), dangling.path)
+  const circle = input("link-to-itself.ts")
+  yield* fs.symlink(circle.path, circle.path)
+  const folder = input("folder.ts")
+  yield* fs.makeDirectory(folder.path)
+  inputs.push(dangling, circle, folder)
 
-    inputs.push({ name: "trouble/nul-in-its-name.md", path: join(dir, "nul\0.md") })
-    inputs.push({ name: "trouble/node-itself", path: process.execPath })
-    return inputs
+  // The superuser may read everything.
+  if (process.getuid?.() !== 0) {
+    const secret = input("secret.md")
+    yield* fs.writeFileString(secret.path, "for nobody's eyes")
+    yield* fs.chmod(secret.path, 0o000)
+    inputs.push(secret)
   }
-)
+
+  inputs.push({ name: "trouble/nul-in-its-name.md", path: join(dir, "nul\0.md") })
+  inputs.push({ name: "trouble/node-itself", path: process.execPath })
+  return { failing: inputs, hanging }
+})
 
 /** Node has no call that makes a named pipe. Where there is no such command, there is no such trouble. */
 const makePipe = (path: string): Effect.Effect<boolean> =>

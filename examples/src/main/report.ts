@@ -1,53 +1,9 @@
 /**
- * Writes the report a person reads. Colours only where standard output is a terminal and `NO_COLOR` is unset.
+ * Writes the long report about one run.
  */
-import { styleText } from "node:util"
-import type { Flags } from "./flags.ts"
+import type { Run } from "./run.ts"
 import type { Group, Summary } from "./summary.ts"
-
-type Style = Parameters<typeof styleText>[0]
-
-const paint = (style: Style, text: string): string => styleText(style, text, { stream: process.stdout })
-
-const count = (n: number): string => Math.round(n).toLocaleString("en")
-
-const time = (millis: number): string =>
-  millis < 1000
-    ? `${Math.round(millis)} ms`
-    : millis < 60_000
-      ? `${(millis / 1000).toFixed(2)} s`
-      : `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
-
-const size = (bytes: number): string => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`)
-
-const plural = (n: number, one: string): string => `${count(n)} ${one}${n === 1 ? "" : "s"}`
-
-const widest = 68
-
-/** `.pnpm/typescript@5.6.1/node_modules/typescript/lib/lib.d.ts` is known as `typescript/lib/lib.d.ts`. Of a long path the middle is left out. */
-const short = (name: string): string => {
-  const folders = name.split("node_modules/").at(-1)!.split("/")
-  const head = folders.splice(0, folders[0]!.startsWith("@") ? 2 : 1).join("/")
-  const whole = folders.length
-  while (folders.length > 1 && head.length + folders.join("/").length > widest - 3) folders.shift()
-  return [head, ...(folders.length < whole ? ["…"] : []), ...folders].join("/")
-}
-
-/** Rows as aligned columns; those whose first row starts with a digit are aligned to the right. */
-const table = (rows: ReadonlyArray<ReadonlyArray<string>>, styles: ReadonlyArray<Style | undefined> = []): ReadonlyArray<string> => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const isNumber = (rows[0] ?? []).map((_, column) => rows.every((row) => /^\d|^$/.test(row[column]!)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => {
-        const width = column === row.length - 1 && !isNumber[column]! ? 0 : widths[column]!
-        const padded = isNumber[column]! ? cell.padStart(width) : cell.padEnd(width)
-        const style = styles[column]
-        return style === undefined ? padded : paint(style, padded)
-      })
-      .join("  ")
-  )
-}
+import { count, paint, plural, short, size, type Style, table, time } from "./text.ts"
 
 const barWidth = 44
 
@@ -80,11 +36,13 @@ const failures = (groups: ReadonlyArray<Group>): ReadonlyArray<string> =>
     ]
   })
 
+const places = { inline: "in this fiber", worker: "in threads", process: "in processes" }
+
 const statuses: Record<string, string> = { completed: "", timeout: "timed out" }
 
-export const format = (summary: Summary, flags: Flags, stoppedBy: string | undefined): string => {
-  const { bytes, completed, digest, languages, lines, millis, slowest, total, topWords, words } = summary
-  const seconds = Math.max(millis, 1) / 1000
+export const format = ({ concurrency, flavour, summary }: Run, stoppedBy: string | undefined): string => {
+  const { bytes, completed, compressed, copies, digest, languages, lines, slowest, topWords, total, words, working } = summary
+  const seconds = Math.max(working, 1) / 1000
   // Two columns, to be read downwards.
   const half = Math.ceil(topWords.length / 2)
   const cells = (top: Summary["topWords"][number] | undefined) => (top === undefined ? ["", ""] : [count(top.count), top.word])
@@ -114,16 +72,12 @@ export const format = (summary: Summary, flags: Flags, stoppedBy: string | undef
         )
       : summary.partial
         ? paint(["bold", "yellow"], `Time is over: ${count(completed)} of ${plural(total, "file")} done`)
-        : paint("bold", `${plural(total, "file")}, ${count(flags.concurrency)} at once`)
+        : paint("bold", `${plural(total, "file")}, ${count(concurrency)} at once, ${places[flavour]}`)
   const body = sections
     .filter(([_, rows]) => rows.length > 0)
     .map(([heading, rows]) => `${paint("cyan", heading)}\n${rows.map((row) => `  ${row}`.trimEnd()).join("\n")}`)
   const rates = `${count(completed / seconds)} files/s, ${(bytes / 1e6 / seconds).toFixed(1)} MB/s`
-  const sums = `${plural(completed, "file")}, ${size(bytes)}, ${plural(lines, "line")}, ${plural(words, "word")} in ${time(millis)}: ${paint("bold", rates)}`
-  const note = summary.partial ? "of what was done" : "the same whatever the concurrency; see --verify"
+  const sums = `${plural(completed, "file")}, ${size(bytes)}, ${plural(lines, "line")}, ${plural(words, "word")}, ${size(compressed)} after gzip, ${count(copies)} nearly copies of others\nin ${time(working)}: ${paint("bold", rates)}`
+  const note = summary.partial ? "of what was done" : "the same whatever the concurrency and the flavour; see --verify"
   return `\n${[title, ...body, `${sums}\ndigest ${paint("bold", digest.slice(0, 16))}  ${paint("dim", note)}`].join("\n\n")}\n\n`
 }
-
-/** One line a run, for `--verify`. */
-export const formatRun = (concurrency: number, { completed, digest, millis }: Summary): string =>
-  `${count(concurrency).padStart(4)} at once  ${time(millis).padStart(8)}  ${count((completed * 1000) / Math.max(millis, 1)).padStart(6)} files/s  digest ${digest.slice(0, 16)}\n`

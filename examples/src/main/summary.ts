@@ -2,12 +2,13 @@
  * Makes of the outcomes what the report shows: sums, groups, the slowest, and a digest. Plain data, the same for the screen and for `--json`.
  */
 import { type GatherResult, Outcome } from "@skein/core"
-import { TextFile } from "@skein/node"
+import { TaskRunnerError } from "@skein/parallel/TaskRunner"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import { createHash } from "node:crypto"
-import { type Analysis, type AnalysisError, Generated, type Vocabulary } from "./analysis.ts"
+import { type Analysis, type AnalysisError, Generated, NoText } from "./analysis.ts"
 import type { Input } from "./inputs.ts"
+import type { Vocabulary } from "./words.ts"
 
 export interface Summary {
   readonly total: number
@@ -18,11 +19,18 @@ export interface Summary {
   readonly notStarted: number
   /** Whether it was stopped, or out of time, before every file had its turn to the end. */
   readonly partial: boolean
+  /** From the start until the call returned. */
   readonly millis: number
+  /** From the start until the last file was answered. What hangs is waited for longer, until its time is over; that says nothing about speed. */
+  readonly working: number
   readonly bytes: number
+  /** After gzip, each file for itself. */
+  readonly compressed: number
   readonly lines: number
   readonly words: number
   readonly distinctWords: number
+  /** How many files have the fingerprint of an earlier one: copies, or nearly. */
+  readonly copies: number
   /** SHA-256 over name and answer of every file, in input order, whatever the order in which they were done. */
   readonly digest: string
   readonly failures: ReadonlyArray<Group>
@@ -43,18 +51,30 @@ export interface Group {
   readonly names: ReadonlyArray<string>
 }
 
-type Result = GatherResult.GatherResult<Analysis, AnalysisError>
+/** By the name of an input what was found out about it, without anything that depends on time, order, place or machine. What a clock or a person ended has no answer. */
+export type Answers = ReadonlyMap<string, string>
 
-export const summarize = (inputs: ReadonlyArray<Input>, result: Result, vocabulary: Vocabulary): Summary => {
+/** What is kept of a file: its words are counted with those of all. */
+type Kept = Omit<Analysis, "tally">
+type Result = GatherResult.GatherResult<Kept, AnalysisError>
+
+export const summarize = (
+  inputs: ReadonlyArray<Input>,
+  result: Result,
+  vocabulary: Vocabulary
+): { readonly summary: Summary; readonly answers: Answers } => {
   const { cancelled, completed, failed, notStarted, timedOut, total } = result
   const nameOf = (outcome: Outcome.Outcome<unknown, unknown>) => inputs[outcome.index]!.name
   const done = result.outcomes.filter((outcome) => outcome._tag === "Completed")
   const digest = createHash("sha256")
+  const answers = new Map<string, string>()
   const failures = new Map<string, { readonly kind: string; readonly why: string; readonly names: Array<string> }>()
   for (const outcome of result.outcomes) {
     const name = nameOf(outcome)
-    digest.update(`${name}\t${answer(outcome)}\n`)
     const trouble = troubleOf(outcome)
+    const answer = outcome._tag === "Completed" ? formatAnswer(outcome.value) : (trouble?.kind ?? outcome.status)
+    digest.update(`${name}\t${answer}\n`)
+    if (outcome._tag === "Completed" || outcome._tag === "Failed") answers.set(name, answer)
     if (trouble === undefined) continue
     const group = failures.get(trouble.kind + trouble.why) ?? { ...trouble, names: [] }
     failures.set(trouble.kind + trouble.why, group)
@@ -67,8 +87,10 @@ export const summarize = (inputs: ReadonlyArray<Input>, result: Result, vocabula
     languages.set(language, { files: sum.files + 1, bytes: sum.bytes + outcome.value.bytes, lines: sum.lines + outcome.value.lines })
   }
   const ran = (outcome: Outcome.Outcome<unknown, unknown>) => (outcome.ranFor === undefined ? 0 : Duration.toMillis(outcome.ranFor))
-  const sum = (of: (analysis: Analysis) => number) => done.reduce((before, outcome) => before + of(outcome.value), 0)
-  return {
+  const starts = Math.min(...result.outcomes.map(({ startedAt = Infinity }) => startedAt))
+  const ends = result.outcomes.map((outcome) => (outcome._tag === "Completed" || outcome._tag === "Failed" ? (outcome.endedAt ?? 0) : 0))
+  const sum = (of: (analysis: Kept) => number) => done.reduce((before, outcome) => before + of(outcome.value), 0)
+  const summary: Summary = {
     total,
     completed,
     failed,
@@ -77,10 +99,13 @@ export const summarize = (inputs: ReadonlyArray<Input>, result: Result, vocabula
     notStarted,
     partial: cancelled + notStarted > 0 || result.outcomes.some((outcome) => outcome._tag === "TimedOut" && outcome.limit === "call"),
     millis: Duration.toMillis(result.elapsed),
+    working: Math.max(0, Math.max(...ends) - starts),
     bytes: sum(({ bytes }) => bytes),
+    compressed: sum(({ compressed }) => compressed),
     lines: sum(({ lines }) => lines),
     words: sum(({ words }) => words),
     distinctWords: vocabulary.size,
+    copies: done.length - new Set(done.map(({ value }) => value.fingerprint)).size,
     digest: digest.digest("hex"),
     failures: [...failures.values()].sort((a, b) => b.names.length - a.names.length || (a.kind < b.kind ? -1 : 1)),
     slowest: [...result.outcomes]
@@ -99,14 +124,11 @@ export const summarize = (inputs: ReadonlyArray<Input>, result: Result, vocabula
       .sort((a, b) => b.count - a.count || (a.word < b.word ? -1 : 1))
       .slice(0, 10)
   }
+  return { summary, answers }
 }
 
-/** What the digest knows of an outcome: nothing that depends on time, order or machine. */
-const answer = (outcome: Outcome.Outcome<Analysis, AnalysisError>): string => {
-  if (outcome._tag !== "Completed") return troubleOf(outcome)?.kind ?? outcome.status
-  const { bytes, hash, lines, words } = outcome.value
-  return `${hash} ${bytes} ${lines} ${words}`
-}
+const formatAnswer = ({ bytes, compressed, fingerprint, hash, lines, words }: Kept): string =>
+  `${hash} ${bytes} ${compressed} ${lines} ${words} ${fingerprint}`
 
 /** Why an input has no answer; `undefined` if it has one, or if the run was over before its turn came. */
 const troubleOf = (outcome: Outcome.Outcome<unknown, AnalysisError>): { readonly kind: string; readonly why: string } | undefined =>
@@ -114,16 +136,14 @@ const troubleOf = (outcome: Outcome.Outcome<unknown, AnalysisError>): { readonly
     onCompleted: () => undefined,
     onFailed: ({ cause }) => {
       const error = Cause.squash(cause)
-      if (error instanceof TextFile.TextFileError) return { kind: error.reason._tag, why: error.reason.message }
+      if (error instanceof NoText) return { kind: error.kind, why: error.message }
       if (error instanceof Generated) return { kind: error._tag, why: error.message }
+      if (error instanceof TaskRunnerError) return { kind: error.reason._tag, why: error.message }
       return { kind: "Defect", why: error instanceof Error ? error.message : String(error) }
     },
     onTimedOut: ({ after, limit }) => ({
       kind: "TimedOut",
-      why:
-        limit === "task"
-          ? `not done after ${Duration.format(after)}`
-          : `running when the ${Duration.format(after)} for the whole run were over`
+      why: limit === "task" ? `not done after ${roughly(after)}` : `running when the ${roughly(after)} for the whole run were over`
     }),
     onCancelled: ({ reason }) => ({ kind: "Cancelled", why: Outcome.formatReason(reason) }),
     onNotStarted: () => undefined
@@ -131,3 +151,10 @@ const troubleOf = (outcome: Outcome.Outcome<unknown, AnalysisError>): { readonly
 
 const languageOf = (name: string): string =>
   name.endsWith(".md") ? "Markdown" : /\.d\.[mc]?ts$/.test(name) ? "declarations" : /\.[mc]?tsx?$/.test(name) ? "TypeScript" : "other"
+
+/** A limit without the milliseconds that it takes to hear of it from another thread. */
+const roughly = (after: Duration.Duration): string => {
+  const millis = Duration.toMillis(after)
+  const step = millis < 1000 ? 10 : 100
+  return Duration.format(Duration.millis(Math.max(step, Math.round(millis / step) * step)))
+}

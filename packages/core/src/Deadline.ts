@@ -557,16 +557,21 @@ export const waits = (fiber: Fiber.Fiber<unknown, unknown>): ((waiting: boolean)
   const task = lineage.taskOf(lineage.current(fiber))
   if (task === undefined || task.ended || task.at === Infinity || task.move === undefined) return undefined
   const timers = timersOf(fiber)
-  /** What is left of the task's time; while it runs, since when. */
-  let left = task.at - timers.now()
+  let since = timers.now()
+  let left = task.at - since
   let waiting = true
   task.move(task.at + held)
   return (waits) => {
     if (waits === waiting || task.ended) return
     waiting = waits
+    const now = timers.now()
     if (waits) {
-      left = task.at - timers.now()
+      since = now
+      left = task.at - now
       task.move?.(task.at + held)
-    } else task.move?.(timers.now() + left)
+    } else {
+      task.waited = (task.waited ?? 0) + now - since
+      task.move?.(now + left)
+    }
   }
 }

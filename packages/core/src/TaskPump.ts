@@ -388,7 +388,7 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
       const task = this.ready.shift()!
       // Its time was over while it waited for a place: no attempt starts after that (law 12).
       if (task.undecided !== undefined || this.taskLimit(task) > this.now()) return task
-      const after = this.taskLength(task)
+      const after = this.toldLength(task, task.node)
       this.giveUp(task, { limit: "task", after, reason: { _tag: "TaskTimeout", after: Duration.millis(after) } })
     }
     return this.pull(this.tasksHaveNodes ? undefined : (runner.spare ??= new Task()))
@@ -450,6 +450,12 @@ export abstract class TaskPump<A, E> implements lineage.Answerer {
   /** @internal How long the task may run, in milliseconds. */
   taskLength(task: Task<A, E>): number {
     return task.timeout < 0 ? this.settings.taskTimeout : task.timeout
+  }
+
+  /** @internal The same as it is told: without the time in which its clock stood still. */
+  toldLength(task: Task<A, E>, node: lineage.TaskNode | undefined): number {
+    const waited = node?.waited ?? 0
+    return waited === 0 ? this.taskLength(task) : Math.round((this.taskLength(task) - waited) * 1e6) / 1e6
   }
 
   /** Microseconds since the pump was made. */

@@ -52,6 +52,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as net from "node:net"
+import { isMainThread } from "node:worker_threads"
 
 /**
  * A file as it was read.
@@ -196,6 +197,9 @@ interface Handle {
   owner: "us" | "socket"
 }
 
+/** How often a pipe is asked in a worker thread, in milliseconds. */
+const pollEvery = 20
+
 // Without O_NONBLOCK, opening a named pipe blocks a thread until there is a writer. Regular files do not care; Windows does not know it.
 const flags = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0)
 
@@ -224,7 +228,7 @@ const close = (handle: Handle): Effect.Effect<void> =>
 
 const readAll = Effect.fnUntraced(function* (handle: Handle, maxBytes: number): Effect.fn.Return<Uint8Array, Reason> {
   const stats = yield* call<fs.Stats>((done) => fs.fstat(handle.fd, done))
-  if (stats.isFIFO()) return yield* readPipe(handle, maxBytes)
+  if (stats.isFIFO()) return yield* isMainThread ? readPipe(handle, maxBytes) : pollPipe(handle, maxBytes)
   if (!stats.isFile()) return yield* Effect.fail(notAFile(stats.isDirectory() ? "directory" : stats.isSocket() ? "socket" : "device"))
   const chunks: Array<Uint8Array> = []
   let length = 0
@@ -271,6 +275,31 @@ const readPipe = (handle: Handle, maxBytes: number): Effect.Effect<Uint8Array, R
       socket.destroy()
     })
   })
+
+/**
+ * In a worker thread a socket must not be given a descriptor: Node closes those that `fs.open` gave when the thread ends, also one that a socket has closed already and that belongs to somebody else by then. So the pipe is asked from time to
+ * time. What gives nothing at first may have no writer yet.
+ */
+const pollPipe = Effect.fnUntraced(function* (handle: Handle, maxBytes: number): Effect.fn.Return<Uint8Array, Reason> {
+  const chunks: Array<Uint8Array> = []
+  let length = 0
+  for (;;) {
+    const buffer = Buffer.allocUnsafe(firstChunk)
+    const got = yield* Effect.catchTag(
+      call<number>((done) => fs.read(handle.fd, buffer, 0, buffer.length, null, done)),
+      "Busy",
+      () => Effect.succeed(-1)
+    )
+    if (got === 0 && length > 0) return join(chunks, length)
+    if (got <= 0) yield* Effect.sleep(pollEvery)
+    else {
+      if (length === 0 && isBinary(buffer.subarray(0, got))) return yield* Effect.fail(binary())
+      chunks.push(buffer.subarray(0, got))
+      length += got
+      if (length > maxBytes) return yield* Effect.fail(tooLarge(maxBytes))
+    }
+  }
+})
 
 const join = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
   chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)

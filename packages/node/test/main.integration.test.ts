@@ -120,7 +120,10 @@ describe("the main job: its answer", () => {
 
   it("says itself that it is the same", async () => {
     const { code, stdout } = await run("--verify", "--dir", makeTree(), "--timeout", "1s")
-    expect({ code, last: stdout.trimEnd().split("\n").at(-1) }).toEqual({ code: 0, last: "the same answer each time" })
+    expect({ code, last: stdout.trimEnd().split("\n").at(-1) }).toEqual({
+      code: 0,
+      last: expect.stringMatching(/^the same answer (each time|wherever there was time for one)$/)
+    })
   })
 
   it("holds what was done when the deadline came, and one outcome for every file", async () => {

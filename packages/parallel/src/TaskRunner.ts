@@ -212,6 +212,31 @@ export interface Meta {
   readonly level?: string | undefined
   /** The span around the call. */
   readonly span?: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
+  /** The payload is a chunk of a bulk call. */
+  readonly chunk?: Chunk | undefined
+}
+
+/**
+ * What a worker has to know of a chunk: its payload holds many items, which it runs one after the other.
+ *
+ * @category contract
+ * @since 0.1.0
+ */
+export interface Chunk {
+  readonly items: number
+  /** The items are numbers, and travel as they are. */
+  readonly numbers?: boolean | undefined
+  /** The items are typed arrays of this type, so many bytes each, one after the other in the first part, each at a multiple of 8. */
+  readonly bytes?: { readonly type: string; readonly lengths: ReadonlyArray<number> } | undefined
+  /** The results are numbers, and travel as they are. */
+  readonly gives?: boolean | undefined
+  /** The items that must be decoded by the schema although it is plain. */
+  readonly coded?: ReadonlyArray<number> | undefined
+  readonly names?: ReadonlyArray<string | undefined> | undefined
+  /** Milliseconds that each item may take. */
+  readonly limit?: number | undefined
+  /** The last part is shared memory, into which results are written. */
+  readonly journal?: boolean | undefined
 }
 
 /**
@@ -235,6 +260,8 @@ export interface Call {
   readonly onMessage: (text: string) => void
   /** Takes a function that sends a message to the running task; what it is given before the task runs is kept for it. */
   readonly onOpen?: ((send: (text: string) => void) => void) | undefined
+  /** Told `false` when a worker can run the call, and `true` when it waits again. It waits at first. */
+  readonly onWaits?: ((waits: boolean) => void) | undefined
   /** Takes what a call still answered after it was interrupted, before its end is reported: a value that came although it was asked to stop, what its cleanup failed with. */
   readonly onLate?: ((answer: Answer) => void) | undefined
 }
@@ -274,6 +301,12 @@ export interface Chunks {
   readonly width: number
   /** How many items the next chunk of this task shall have, by what earlier ones took; at most `left`. */
   readonly size: (task: Definition, left: number) => number
+  /**
+   * Whether workers share memory with their caller, which stays readable when they die.
+   *
+   * @default false
+   */
+  readonly shared?: boolean | undefined
 }
 
 /**

@@ -66,6 +66,8 @@ export interface TaskNode extends Base, Limited {
   index: number
   reason: Reason | undefined
   readonly call: CallNode
+  /** How long its clock stood still so far, in milliseconds, because its work waited for a place somewhere else. */
+  waited?: number
   /** The calls that run inside this task right now, and what its fibers wait for: what a dump shows. */
   calls: Set<CallNode> | undefined
   waits: Set<() => Wait> | undefined

@@ -149,6 +149,8 @@ export class Runner<A, E> {
     if (task.started < 0) {
       // A task begins in the very step in which the last one ended: one reading of the clock serves both.
       const { ended, pump } = this
+      const node = task.node ?? this.ownNode
+      if (node?.waited !== undefined) node.waited = 0
       task.started = ended >= 0 ? Math.max(ended, task.queued) : pump.instant >= 0 ? pump.instant : pump.micros()
       this.pump.instant = -1
     }
@@ -197,7 +199,7 @@ export class Runner<A, E> {
       return
     }
     const own = this.limitAt >= pump.taskLimit(task)
-    const after = own ? pump.taskLength(task) : attemptTimeout
+    const after = own ? pump.toldLength(task, task.node ?? this.node) : attemptTimeout
     this.cut({ limit: own ? "task" : "attempt", after, reason: { _tag: "TaskTimeout", after: Duration.millis(after) } }, true)
     lineage.announce(task.node ?? this.node)
   }

@@ -1,0 +1,50 @@
+/** The pool's side of one worker: which calls it has, and how it is spoken to. */
+import type * as TaskRunner from "@skein/parallel/TaskRunner"
+import type { Kind } from "./frame.ts"
+import type { Job } from "./job.ts"
+
+/** How a worker ended. */
+export interface End {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly message: string | undefined
+}
+
+/** What a worker tells its pool. */
+export interface Listener {
+  /** A frame came. Parts are there if the frame came with some. */
+  readonly onFrame: (
+    kind: Kind,
+    call: number,
+    slot: number,
+    number: number,
+    text: string,
+    parts: ReadonlyArray<unknown> | undefined
+  ) => void
+  /** All frames that had come were given. */
+  readonly onDrained: () => void
+  /** The worker has ended, and all that it sent has been given. */
+  readonly onEnd: (end: End) => void
+}
+
+/** The way to one worker, thread or process. */
+export interface Link {
+  /** Gives a definition to the worker; false if there is no room now. */
+  readonly define: (number: number, definition: TaskRunner.Definition) => boolean
+  /** Gives a call to the worker; false if there is no room now. Throws if the payload cannot leave. */
+  readonly call: (job: Job, slot: number, definition: number, text: string) => boolean
+  /** Takes a call back that has not started: true if it never will, false if it has started or that cannot be known. */
+  readonly revoke: (job: Job, slot: number) => boolean
+  /** What is known of a call when its worker has ended. */
+  readonly stateOf: (job: Job, slot: number) => "queued" | "loading" | "running"
+  readonly interrupt: (call: number) => void
+  readonly tell: (call: number, text: string) => void
+  /** Asks the worker to end when nothing runs in it. */
+  readonly end: () => void
+  /** Ends it by force. */
+  readonly kill: () => void
+  /** Whether it keeps the process alive. */
+  readonly hold: (alive: boolean) => void
+  /** Has given all that the worker wrote. */
+  readonly drain: () => void
+}
