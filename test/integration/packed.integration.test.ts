@@ -25,7 +25,8 @@ const run = (command: string, args: ReadonlyArray<string>, cwd: string): string 
 /** Every module that the export map of a package opens, as an import specifier. */
 const modulesOf = (name: string): ReadonlyArray<string> =>
   readdirSync(join(root, "packages", name, "src"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.includes("internal/"))
+    // What workers start with is no module for others to load.
+    .filter((file) => file.endsWith(".ts") && !file.includes("internal/") && !file.startsWith("boot/"))
     .map((file) => file.replace(/\.ts$/, "").replace(/(?:^|\/)index$/, ""))
     .map((path) => (path === "" ? `@skein/${name}` : `@skein/${name}/${path}`))
     .sort()
@@ -40,6 +41,40 @@ const outcome: Outcome.Outcome<number, Error> = new Outcome.Completed({ index: 0
 const result = await Effect.runPromise(parallelMap([1, 2, 3], (n) => Effect.succeed(n * 2), { concurrency: 2 }))
 const total: number = result.completed
 console.log(JSON.stringify([Same.isCompleted(outcome), total]))
+`
+
+const tasks = `
+import * as Task from "@skein/parallel/Task"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+export const add = Task.make("add", {
+  module: import.meta,
+  payload: Schema.Struct({ a: Schema.Number, b: Schema.Number }),
+  success: Schema.Number,
+  run: ({ a, b }) => Effect.succeed(a + b)
+})
+
+export const twice = Task.make("twice", {
+  handler: { module: new URL("./hash.mjs", import.meta.url), export: "twice" },
+  payload: Schema.Number,
+  success: Schema.Number
+})
+`
+
+const flavours = `
+import { Processes, Workers } from "@skein/node"
+import { TaskRunner } from "@skein/parallel"
+import * as Effect from "effect/Effect"
+import { add, twice } from "./tasks.ts"
+
+const program = Effect.gen(function* () {
+  const { flavour } = yield* TaskRunner.TaskRunner
+  return [flavour, yield* add({ a: 1, b: 2 }), yield* twice(4)]
+})
+const worker = await Effect.runPromise(Effect.provide(program, Workers.layer({ size: 1 })))
+const process = await Effect.runPromise(Effect.provide(program, Processes.layer({ size: 1 })))
+console.log(JSON.stringify([...worker, ...process]))
 `
 
 describe("the packed packages", () => {
@@ -64,6 +99,13 @@ describe("the packed packages", () => {
   it("run a program", () => {
     writeFileSync(join(project, "program.ts"), program)
     assert.strictEqual(run(process.execPath, ["program.ts"], project).trim(), "[true,3]")
+  })
+
+  it("run portable tasks in threads and processes, from TypeScript and from JavaScript modules", () => {
+    writeFileSync(join(project, "hash.mjs"), `export const twice = (n) => n * 2\n`)
+    writeFileSync(join(project, "tasks.ts"), tasks)
+    writeFileSync(join(project, "flavours.ts"), flavours)
+    assert.strictEqual(run(process.execPath, ["flavours.ts"], project).trim(), '["worker",3,8,"process",3,8]')
   })
 
   it("load every public module", () => {
@@ -94,6 +136,7 @@ export const all: ReadonlyArray<object> = [${modules.map((_, index) => `m${index
       strict: true,
       exactOptionalPropertyTypes: true,
       noEmit: true,
+      allowImportingTsExtensions: true,
       types: []
     }
     writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: options, include: ["*.ts"] }))
