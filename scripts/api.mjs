@@ -3,6 +3,7 @@
  *
  * Why: a change of the public promise must be seen in review, in one place, and never happen by accident. Comments are left out, since they
  * change for other reasons; modules under `internal/` are left out, since nobody can import them, unless a public one passes on all of it.
+ * So are the files that workers start with, which nobody calls.
  *
  * `--check` fails when the dump is not what is committed or staged: `pnpm api && git add api` accepts a change.
  * It also fails on an `any` in a public type, written or inferred. In a constraint (`extends Effect<any, any, any>`) it is the right word.
@@ -24,7 +25,7 @@ const byName = (a, b) => (a < b ? -1 : a > b ? 1 : 0)
 const dump = (name) => {
   const dist = `packages/${name}/dist`
   const modules = readdirSync(dist, { recursive: true })
-    .filter((file) => file.endsWith(".d.ts") && !file.includes("internal/"))
+    .filter((file) => file.endsWith(".d.ts") && !file.includes("internal/") && !file.startsWith("boot/"))
     .filter((file) => existsSync(`packages/${name}/src/${file.replace(".d.ts", ".ts")}`))
     // The entry first, it is the table of contents.
     .sort((a, b) => Number(b === "index.d.ts") - Number(a === "index.d.ts") || byName(a, b))

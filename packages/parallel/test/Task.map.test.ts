@@ -182,7 +182,7 @@ for (const [way, shared] of ways) {
       Effect.gen(function* () {
         const task = numbers((n) =>
           Effect.map(
-            parallelMap([5, n], (ms) => after(ms, ms)),
+            parallelMap([5, n], (ms) => Effect.onInterrupt(after(ms, ms), () => Effect.sleep(0.5))),
             ({ completed }) => completed
           )
         )
