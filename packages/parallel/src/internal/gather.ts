@@ -26,10 +26,11 @@ export const run = <T, A, E>(plan: Plan, work: Work<T, A, E>): Effect.Effect<any
   )
 
 /** Keeps all outcomes and answers with a result. */
-class ListGather<T, A, E> extends Gather<T, A, E> {
+export class ListGather<T, A, E> extends Gather<T, A, E> {
   private readonly shape: Work<T, A, E>["shape"]
-  private readonly list: Array<Outcome.Outcome<A, E>> = []
-  private readonly left: Array<{ readonly task: TaskPump.Task<A, E>; readonly await: GatherResult.Abandoned<A, E> }> = []
+  protected readonly list: Array<Outcome.Outcome<A, E>> = []
+  /** Items that were abandoned. */
+  protected readonly left: Array<GatherResult.Abandoned<A, E>> = []
   private resume: ((effect: Effect.Effect<any, any>) => void) | undefined
   private interrupted = false
   private endWait: (() => void) | undefined
@@ -60,11 +61,15 @@ class ListGather<T, A, E> extends Gather<T, A, E> {
   }
 
   protected override onAbandoned(task: TaskPump.Task<A, E>): void {
-    this.left.push({ task, await: { index: task.index, name: task.name, await: TaskPump.awaitEnd(task) } })
+    this.left.push({ index: task.index, name: task.name, await: TaskPump.awaitEnd(task) })
   }
+
+  /** Called once everything has ended, before the answer. */
+  protected onFinish(): void {}
 
   protected finish(): void {
     this.endWait?.()
+    this.onFinish()
     const resume = this.resume!
     this.resume = undefined
     resume(this.answer())
@@ -79,7 +84,7 @@ class ListGather<T, A, E> extends Gather<T, A, E> {
       elapsed: Duration.millis(this.now() - this.startedAt),
       exhausted: this.source.done || (size !== undefined && list.length >= size),
       stopped: endedBy?.reason,
-      abandoned: this.left.sort((a, b) => a.task.index - b.task.index).map((entry) => entry.await),
+      abandoned: this.left.sort((a, b) => a.index - b.index),
       shape: this.shape === undefined ? list : this.shape(list)
     })
     const failure = this.typedFailureOf(result)

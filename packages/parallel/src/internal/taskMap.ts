@@ -19,11 +19,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { type Answer, type Chunks, killedIn, type TaskRunner, TaskRunnerError, type Wire } from "../TaskRunner.ts"
-import type { Plan } from "./gatherPlan.ts"
-import type { Work } from "./gatherPump.ts"
+import { ListGather, type Plan, type Work } from "./gather.ts"
 import * as wire from "./taskBulkWire.ts"
 import * as call from "./taskCall.ts"
-import { ItemGather } from "./taskMapAnswer.ts"
 import { pack } from "./taskBulkPack.ts"
 
 type Item = TaskPump.Task<unknown, unknown>
@@ -63,7 +61,7 @@ export interface Bulk {
   readonly chunks: Chunks
 }
 
-class TaskMap extends ItemGather {
+class TaskMap extends ListGather<unknown, unknown, unknown> {
   private readonly bulk: Bulk
   private readonly taskTimeout: number
   /** Items that were given back, the next one last. */
@@ -82,11 +80,13 @@ class TaskMap extends ItemGather {
 
   constructor(owner: Fiber.Fiber<any, any>, plan: Plan, taskTimeout: number, work: Work<unknown, unknown, unknown>, bulk: Bulk) {
     super(owner, plan, work)
+    // Chunks end in any order. An array always has all of its outcomes in the end.
+    if (Array.isArray(work.items) && work.items.length < 2 ** 24) this.list.length = work.items.length
     this.bulk = bulk
     this.taskTimeout = taskTimeout
   }
 
-  protected onFinish(): void {
+  protected override onFinish(): void {
     if (this.looking !== undefined) this.timers.cancel(this.looking)
   }
 
