@@ -55,7 +55,7 @@ export type Event = {
  | {
     readonly _tag: "Recycled";
     readonly worker: number;
-    readonly why: "tasks" | "age" | "heap";
+    readonly why: "tasks" | "age" | "heap" | "dirty";
 } | {
     readonly _tag: "Ended";
     readonly worker: number;
@@ -88,6 +88,15 @@ export interface Flavour {
     readonly stats: Effect.Effect<Stats>;
     readonly listen: (listener: (event: Event) => void) => Effect.Effect<void, never, Scope.Scope>;
 }
+
+// ---- @skein/node/FlavourStream ---------------------------------------------------------------------------
+
+import * as Stream from "effect/Stream";
+import type { Event, Flavour } from "./Flavour.ts";
+export interface Options {
+    readonly buffer?: number | undefined;
+}
+export declare const events: (flavour: Flavour, options?: Options) => Stream.Stream<Event>;
 
 // ---- @skein/node/Processes -------------------------------------------------------------------------------
 
@@ -240,6 +249,7 @@ export interface Options extends Flavour.Options {
         readonly heap?: number | undefined;
         readonly stack?: number | undefined;
     } | undefined;
+    readonly force?: "worker" | "call" | undefined;
 }
 export declare const Workers: Context.Service<Workers, Flavour.Flavour>;
 export interface Workers {

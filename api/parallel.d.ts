@@ -701,6 +701,9 @@ export interface Meta {
         readonly sampled: boolean;
     } | undefined;
     readonly chunk?: Chunk | undefined;
+    readonly stream?: {
+        readonly buffer: number;
+    } | undefined;
 }
 export interface Chunk {
     readonly items: number;
@@ -755,6 +758,36 @@ export interface HostHandle {
 export declare const inline: TaskRunner;
 export declare const TaskRunner: Context.Reference<TaskRunner>;
 export {};
+
+// ---- @skein/parallel/TaskStream --------------------------------------------------------------------------
+
+import type * as Layer from "effect/Layer";
+import * as Schema from "effect/Schema";
+import * as Stream from "effect/Stream";
+import type { AnySchema } from "./Task.ts";
+import * as TaskRunner from "./TaskRunner.ts";
+export interface CallOptions {
+    readonly priority?: "high" | "normal" | "low" | undefined;
+    readonly buffer?: number | undefined;
+}
+export interface TaskStream<in P, out A, out E = never> {
+    (payload: P, options?: CallOptions | number): Stream.Stream<A, E | TaskRunner.TaskRunnerError>;
+    readonly name: string;
+    readonly definition: TaskRunner.Definition;
+}
+export interface Options<P extends AnySchema, A extends AnySchema, E extends AnySchema, R> {
+    readonly module?: {
+        readonly url: string;
+        readonly main?: boolean | undefined;
+    } | URL | string | undefined;
+    readonly export?: string | undefined;
+    readonly payload: P;
+    readonly success: A;
+    readonly error?: E | undefined;
+    readonly run: (payload: P["Type"]) => Stream.Stream<A["Type"], NoInfer<E>["Type"], NoInfer<R>>;
+    readonly layer?: Layer.Layer<R, unknown> | undefined;
+}
+export declare const make: <P extends AnySchema, A extends AnySchema, E extends AnySchema = typeof Schema.Never, R = never>(name: string, options: Options<P, A, E, R>) => TaskStream<P["Type"], A["Type"], E["Type"]>;
 
 // ---- @skein/parallel/ThrottledLimiter --------------------------------------------------------------------
 

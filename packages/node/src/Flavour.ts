@@ -138,8 +138,8 @@ export type Event =
     }
   /** It was ended by force, because a task did not stop. */
   | { readonly _tag: "Killed"; readonly worker: number; readonly why: string }
-  /** It takes no further task, and ends when it is done. */
-  | { readonly _tag: "Recycled"; readonly worker: number; readonly why: "tasks" | "age" | "heap" }
+  /** It takes no further task, and ends when it is done. Dirty: a plain function was ended in it (`force: "call"` of `Workers`). */
+  | { readonly _tag: "Recycled"; readonly worker: number; readonly why: "tasks" | "age" | "heap" | "dirty" }
   | { readonly _tag: "Ended"; readonly worker: number; readonly why: "idle" | "recycled" | "killed" | "closed" | "crashed" }
   /** It has not ended although it was told to by force: it is in a native call, most likely. */
   | { readonly _tag: "Stuck"; readonly worker: number; readonly task: string | undefined }

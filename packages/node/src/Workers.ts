@@ -45,7 +45,8 @@ import * as Layer from "effect/Layer"
 import type * as Flavour from "./Flavour.ts"
 import { Pool } from "./internal/pool/pool.ts"
 import { flavourOf } from "./internal/pool/runner.ts"
-import { bootOf, read, readMemory } from "./internal/pool/settings.ts"
+import { bootOf, read, readMemory, readForce } from "./internal/pool/settings.ts"
+import * as softKill from "./internal/pool/softKill.ts"
 import * as threadLink from "./internal/pool/threadLink.ts"
 
 /**
@@ -61,6 +62,14 @@ export interface Options extends Flavour.Options {
    * @default those of Node
    */
   readonly memory?: { readonly heap?: number | undefined; readonly stack?: number | undefined } | undefined
+  /**
+   * What is ended by force when a task does not stop: its `worker`, or at first the `call` alone, where it is a plain function in a loop that never waits. That is done by the inspector; the thread takes no further call, releases what the layers of its tasks hold, and ends as others do;
+   * `finally` blocks of the function are skipped either way. Only what has the stack since the function was called is ended so, not what it does after an `await` or inside an `AsyncResource`. Needs a `concurrency` of 1.
+   * Without effect while a debugger is attached or `NODE_V8_COVERAGE` is set, and in layers that are built inside a worker thread.
+   *
+   * @default "worker"
+   */
+  readonly force?: "worker" | "call" | undefined
 }
 
 /**
@@ -90,10 +99,11 @@ export interface Workers {
  */
 export const layer = (options: Options = {}): Layer.Layer<Workers> => {
   const where = "Workers.layer"
-  const plan = read(where, "worker", options, ["memory"])
+  const plan = read(where, "worker", options, ["memory", "force"])
   const memory = readMemory(where, options.memory, ["heap", "stack"])
+  const soft = readForce(where, options.force, plan) ? softKill.make() : undefined
   const boot = bootOf("thread", plan)
-  const make = Effect.sync(() => new Pool(plan, (worker, listener) => threadLink.open(worker, { boot, plan, memory }, listener)))
+  const make = Effect.sync(() => new Pool(plan, (worker, listener) => threadLink.open(worker, { boot, plan, memory, soft }, listener)))
   return Layer.effectContext(
     Effect.map(
       Effect.acquireRelease(make, (pool) => pool.close),

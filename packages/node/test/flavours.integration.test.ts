@@ -63,6 +63,16 @@ describe.each(flavours)("the %s flavour", (flavour, layer) => {
     expect(result.outcomes.map((outcome) => outcome._tag === "Completed" && outcome.value)).toEqual(items.map((a) => a + 1))
   })
 
+  it("brings all that a task says before its answer, in order, however long it is", async () => {
+    const lengths = [1, 200_000, 2, 300_000, 3]
+    const heard: Array<number | undefined> = []
+    const result = await run(
+      parallelMap([lengths], (payload) => tasks.says(payload), { onProgress: ({ message }) => heard.push(message?.length) })
+    )
+    expect(result.completed).toBe(1)
+    expect(heard).toEqual(lengths)
+  })
+
   it("runs a task that calls itself, three deep, with one worker", async () => {
     expect(await run(tasks.nested(3), { size: 1 })).toBe(3)
   })

@@ -368,16 +368,18 @@ export const buffer = <T extends BufferType>(
   if (options !== undefined) Settings.known(where, options, ["transfer"])
   const transfer = options?.transfer ?? false
   if (typeof transfer !== "boolean") throw Settings.mustBe(where, "transfer", "a boolean", transfer)
+  const toCodecJson = () =>
+    Schema.link<InstanceType<T>>()(
+      Reference,
+      SchemaTransformation.transform({
+        decode: (reference: parts.Reference) => parts.get(reference) as InstanceType<T>,
+        encode: (value: InstanceType<T>) => parts.put(value as ArrayBuffer, transfer)
+      })
+    )
+  parts.links.add(toCodecJson)
   const schema = Schema.declare((value): value is InstanceType<T> => value instanceof type && !parts.isGone(value), {
     expected: `${type.name} whose memory has not been given away`,
-    toCodecJson: () =>
-      Schema.link<InstanceType<T>>()(
-        Reference,
-        SchemaTransformation.transform({
-          decode: (reference: parts.Reference) => parts.get(reference) as InstanceType<T>,
-          encode: (value: InstanceType<T>) => parts.put(value as ArrayBuffer, transfer)
-        })
-      )
+    toCodecJson
   })
   if (!transfer && Object.getPrototypeOf(type) === Object.getPrototypeOf(Uint8Array)) parts.copiedArrays.set(schema, type.name)
   return schema

@@ -214,6 +214,8 @@ export interface Meta {
   readonly span?: { readonly traceId: string; readonly spanId: string; readonly sampled: boolean } | undefined
   /** The payload is a chunk of a bulk call. */
   readonly chunk?: Chunk | undefined
+  /** The call is answered by a stream of elements, of which so many may be on their way. */
+  readonly stream?: { readonly buffer: number } | undefined
 }
 
 /**

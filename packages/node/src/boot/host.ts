@@ -28,6 +28,11 @@ export interface Line {
     parts?: Parts,
     transfer?: ReadonlyArray<ArrayBuffer> | undefined
   ): void
+  /** A plain function is called from here on, and may be ended from outside until `exit`. */
+  readonly enter?: ((slot: number) => void) | undefined
+  readonly exit?: ((slot: number) => void) | undefined
+  /** Where functions may be ended: continues in a turn of the event loop that survives it. */
+  readonly later?: ((run: () => void) => void) | undefined
   /** Called when the worker shall end and nothing runs. */
   end(): void
 }
@@ -102,7 +107,8 @@ export class Host {
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    setImmediate(this.pump)
+    if (this.line.later === undefined) setImmediate(this.pump)
+    else this.line.later(this.pump)
   }
 
   end(): void {
@@ -126,7 +132,7 @@ export class Host {
     }
     this.running++
     const definition = this.definitions[number]!
-    if (definition.execute !== undefined) this.run(definition.execute, call, slot, text, parts)
+    if (definition.execute !== undefined) this.run(definition, call, slot, text, parts)
     else this.load({ definition, call, slot, text, parts })
   }
 
@@ -135,31 +141,35 @@ export class Host {
     if (!this.known.has(call)) this.expect(call)
     this.line.loading(slot, call, true)
     this.line.send(kind.loading, call, slot, 1, "")
+    const goOn = this.line.later ?? ((run) => run())
     const loaded = (definition.loading ??= hostOf(definition).then((host) => void Object.assign(definition, host)))
     loaded.then(
-      () => {
-        this.line.loading(slot, call, false)
-        this.line.send(kind.loading, call, slot, 0, "")
-        this.run(definition.execute!, call, slot, waiting.text, waiting.parts)
-        this.pump()
-      },
+      () =>
+        goOn(() => {
+          this.line.loading(slot, call, false)
+          this.line.send(kind.loading, call, slot, 0, "")
+          this.run(definition, call, slot, waiting.text, waiting.parts)
+          this.pump()
+        }),
       (error: unknown) => {
         // The next call asks again: Node remembers modules that failed, so that costs little.
         delete definition.loading
         this.over(call)
         this.line.send(kind.broken, call, slot, 0, messageOf(error))
-        this.pump()
+        goOn(this.pump)
       }
     )
   }
 
-  private run(execute: Execute, call: number, slot: number, text: string, parts: Parts): void {
+  private run(definition: Definition, call: number, slot: number, text: string, parts: Parts): void {
     const from = performance.now()
     let settled = false
     let inside = true
+    const guarded = definition.kind === "handler" && this.line.enter !== undefined
     const settle = (answer: TaskRunner.Answer): void => {
       if (settled) return
       settled = true
+      if (inside && guarded) this.line.exit!(slot)
       this.over(call)
       const micros = Math.round((performance.now() - from) * 1_000)
       this.line.send(answer.ok ? kind.success : kind.failure, call, slot, micros, answer.text, answer.parts, answer.transfer)
@@ -170,13 +180,15 @@ export class Host {
     const newline = text.charCodeAt(0) === 10 ? 0 : text.indexOf("\n")
     const meta = newline === 0 ? undefined : (JSON.parse(text.slice(0, newline)) as TaskRunner.Meta)
     try {
-      const handle = execute({ text: text.slice(newline + 1), parts }, meta, {
+      if (guarded) this.line.enter!(slot)
+      const handle = definition.execute!({ text: text.slice(newline + 1), parts }, meta, {
         settle,
         send: (message) => {
           if (!settled) this.line.send(kind.told, call, slot, 0, message)
         }
       })
       if (!settled) {
+        if (guarded) this.line.exit!(slot)
         const early = this.known.get(call)
         this.known.set(call, handle)
         if (Array.isArray(early)) for (const message of early) this.deliver(handle, message)
@@ -185,6 +197,12 @@ export class Host {
       settle({ ok: false, text: causeOf(error) })
     }
     inside = false
+  }
+
+  /** The function of a call was ended from outside. */
+  cut(call: number, slot: number): void {
+    this.over(call)
+    this.line.send(kind.cut, call, slot, 0, "")
   }
 
   private over(call: number): void {

@@ -3,13 +3,13 @@
  *
  * Calls come through one ring, answers go through another. What does not fit in a ring, or keeps its form, comes as a message beside it, and is asked for when its frame has been read.
  */
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
+import { MessageChannel, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads"
 import { flag, kind, type Kind } from "../internal/pool/frame.ts"
 import { Ring } from "../internal/pool/ring.ts"
 import { slotState, type ThreadData, type ToThread } from "../internal/pool/threadMessages.ts"
 import { type Config, Host, type Line, type Parts } from "./host.ts"
 
-const { answers, calls, config, slots } = workerData as ThreadData
+const { answers, calls, config, slots, soft } = workerData as ThreadData
 const port = parentPort!
 const inbox = new Ring(calls)
 const outbox = new Ring(answers)
@@ -18,9 +18,63 @@ const states = new Int32Array(slots)
 /** Texts and parts whose frame has not been read yet. */
 const beside = new Map<number, { readonly text: string; readonly parts: Parts }>()
 
+/** Running calls of which something has gone beside the ring: whatever else they say goes there too, so that it keeps its order. */
+const overflowed = new Set<number>()
+
 /** Calls that were read before their turn. */
 const waiting: Array<() => void> = []
 let head = 0
+
+/**
+ * What makes it possible to end a function from outside.
+ *
+ * Node keeps a stack of what runs on whose behalf, and ends the whole process when that is not as it left it. So a function can be ended only where this stack is in the hands of native code: in the handler of a message, not
+ * in an immediate, a timer or a promise's continuation, for which turns begin with a message to itself; and not inside an `AsyncResource`, for which the mark is taken back there.
+ */
+const guards = (): Pick<Line, "enter" | "exit" | "later"> => {
+  const rest = new Int32Array(new SharedArrayBuffer(4))
+  const enter = (slot: number): void => {
+    guarded = slot
+    Atomics.store(states, slot, slotState.inside)
+  }
+  const exit = (slot: number): void => {
+    guarded = undefined
+    if (Atomics.compareExchange(states, slot, slotState.inside, slotState.running) === slotState.inside) return
+    // The pool was first: the end of this call is on its way, and nothing else may be there to meet it.
+    for (;;) Atomics.wait(rest, 0, 0)
+  }
+  const { prototype } = process.getBuiltinModule("node:async_hooks").AsyncResource as unknown as { readonly prototype: Scoped }
+  const { runInAsyncScope } = prototype
+  prototype.runInAsyncScope = function (...args) {
+    const slot = guarded
+    if (slot === undefined) return runInAsyncScope.apply(this, args)
+    exit(slot)
+    try {
+      return runInAsyncScope.apply(this, args)
+    } finally {
+      enter(slot)
+    }
+  }
+  const { port1, port2 } = new MessageChannel()
+  const turns: Array<() => void> = []
+  port2.on("message", () => turns.shift()?.())
+  port2.unref()
+  return {
+    enter,
+    exit,
+    later: (run) => {
+      turns.push(run)
+      port1.postMessage(undefined)
+    }
+  }
+}
+
+interface Scoped {
+  runInAsyncScope(...args: Array<unknown>): unknown
+}
+
+/** The slot of the function that may be ended now. */
+let guarded: number | undefined
 
 const line: Line = {
   next: () => {
@@ -34,11 +88,15 @@ const line: Line = {
   claim: (slot) => Atomics.compareExchange(states, slot, slotState.queued, slotState.running) === slotState.queued,
   loading: (slot, _call, is) => void Atomics.store(states, slot, is ? slotState.loading : slotState.running),
   send: (kindOf, call, slot, number, text, parts, transfer) => {
-    if (parts !== undefined || !outbox.write(kindOf, call, slot, number, text)) {
+    const last = kindOf !== kind.told
+    if (parts !== undefined || (overflowed.size > 0 && overflowed.has(call)) || !outbox.write(kindOf, call, slot, number, text)) {
+      if (last) overflowed.delete(call)
+      else overflowed.add(call)
       port.postMessage({ kind: kindOf, call, slot, number, text, parts }, transfer as never)
     } else if (outbox.shallRing()) port.postMessage(undefined)
   },
-  end: () => process.exit(0)
+  end: () => process.exit(0),
+  ...(soft ? guards() : undefined)
 }
 
 const host = new Host(line, config as Config)
@@ -81,7 +139,15 @@ const hear = (message: ToThread): void => {
   if (message.is === "beside") beside.set(message.call, message)
   else if (message.is === "end") host.end()
   else if (message.is === "look") intake()
-  else {
+  else if (message.is === "tell") {
+    intake()
+    host.tell(message.call, message.text)
+  } else if (message.is === "cut") {
+    guarded = undefined
+    host.cut(message.call, message.slot)
+    // It may have been ended between a frame and its bell.
+    port.postMessage(undefined)
+  } else {
     line.send(kind.heard, message.call, 0, 0, "")
     host.tell(message.call, undefined)
   }

@@ -27,6 +27,16 @@ export interface Callee {
   readonly error: Codec
 }
 
+/** Takes the elements of a call that is a stream. */
+export interface Feed {
+  /** How many elements may be on their way. */
+  readonly buffer: number
+  /** Is given what speaks to the stream, before the call is made. */
+  readonly onReady: (tell: (down: message.FromReader) => void) => void
+  readonly onSome: (batch: number, elements: ReadonlyArray<unknown>, coded: ReadonlyArray<number> | undefined) => void
+  readonly onEnd: (batches: number) => void
+}
+
 type Run = (call: Call) => Effect.Effect<Answer, TaskRunnerError>
 export type Priority = Call["priority"]
 
@@ -40,7 +50,8 @@ export const make = (
   run: Run,
   callee: Callee,
   payload: unknown,
-  priority: Priority
+  priority: Priority,
+  feed?: Feed
 ): Effect.Effect<unknown, unknown> => {
   const { definition } = callee
   let wire: Wire
@@ -49,16 +60,18 @@ export const make = (
   } catch (error) {
     return fails(flavour, callee, { _tag: "Rejected", message: messageOf(error) })
   }
-  const meta = metaOf(fiber)
-  const follows = meta?.remaining !== undefined
-  const exchange = new Exchange(fiber, flavour, callee)
+  const said = metaOf(fiber)
+  const meta = feed === undefined ? said : { ...said, stream: { buffer: feed.buffer } }
+  const follows = said?.remaining !== undefined
+  const exchange = new Exchange(fiber, flavour, callee, feed)
+  feed?.onReady(exchange.tell)
   const ran = run({
     task: definition,
     payload: wire,
     meta,
     priority,
     onMessage: exchange.onMessage,
-    onOpen: follows ? exchange.onOpen : undefined,
+    onOpen: follows || feed !== undefined ? exchange.onOpen : undefined,
     onLate: exchange.onLate,
     onWaits: Deadline.waits(fiber)
   })
@@ -169,16 +182,18 @@ class Exchange implements Deadline.Follower, BulkExchange {
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly flavour: string
   private readonly callee: Callee
+  private readonly feed: Feed | undefined
   late: Answer | undefined
   private following: Deadline.Following | undefined
   private send: ((text: string) => void) | undefined
   /** What was to be said before there was anybody to say it to. */
   private early: Array<message.Down> | undefined
 
-  constructor(fiber: Fiber.Fiber<unknown, unknown>, flavour: string, callee: Callee) {
+  constructor(fiber: Fiber.Fiber<unknown, unknown>, flavour: string, callee: Callee, feed?: Feed) {
     this.fiber = fiber
     this.flavour = flavour
     this.callee = callee
+    this.feed = feed
   }
 
   readonly onAnswer = (answer: Answer): Effect.Effect<unknown, unknown> => read(this.flavour, this.callee, answer)
@@ -207,7 +222,7 @@ class Exchange implements Deadline.Follower, BulkExchange {
     early?.forEach((down) => send(message.write(down)))
   }
 
-  private tell(down: message.Down): void {
+  readonly tell = (down: message.Down): void => {
     if (this.send === undefined) (this.early ??= []).push(down)
     else this.send(message.write(down))
   }
@@ -230,7 +245,9 @@ class Exchange implements Deadline.Follower, BulkExchange {
   readonly hear: BulkExchange["hear"] = (text) => {
     const up = message.read<message.Up>(text)
     if (up[0] === "progress" || up[0] === "extend") return up
-    if (up[0] === "log") this.inCaller(logOf(up[1]))
+    if (up[0] === "some") this.feed?.onSome(up[1], up[2], up[3])
+    else if (up[0] === "end") this.feed?.onEnd(up[1])
+    else if (up[0] === "log") this.inCaller(logOf(up[1]))
     else this.following?.answering(up[1])
     return undefined
   }

@@ -62,6 +62,8 @@ export interface Running {
   readonly remaining: number | undefined
   readonly send: (text: string) => void
   readonly end: (exit: Exit.Exit<unknown, unknown>) => void
+  /** Told what the reader of a stream says. */
+  readonly onReader?: ((down: message.FromReader) => void) | undefined
 }
 
 /** One call, or one item of a chunk. */
@@ -129,10 +131,11 @@ export class HostedCall implements HostHandle, Deadline.Inheritance {
   }
 
   receive(text: string): void {
-    if (this.settled || this.hold === undefined) return
+    if (this.settled || (this.hold === undefined && this.running.onReader === undefined)) return
     const down = message.read<message.Down>(text)
-    if (down[0] === "left") this.hold.moved(down[1])
-    else this.hold.reached()
+    if (down[0] === "want" || down[0] === "got") this.running.onReader?.(down)
+    else if (down[0] === "left") this.hold?.moved(down[1])
+    else this.hold?.reached()
   }
 }
 

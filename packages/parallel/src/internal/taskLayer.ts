@@ -60,20 +60,38 @@ export class SharedLayer {
     return Effect.uninterruptibleMask((restore) =>
       // A step of its own, so that no interruption comes between counting a user and arranging that it leaves.
       Effect.withFiber((fiber) => {
-        if (this.built === undefined || this.built.failed) this.built = new Built(this.layer, fiber.context)
-        const built = this.built
-        built.users++
+        const built = this.use(fiber.context)
         const { ready } = built
         const run =
           ready !== undefined
             ? Effect.provideContext(effect, ready)
-            : Effect.flatMap(
-                Effect.catchCause(Fiber.join(built.fiber), (cause) => Effect.die(this.brokenBy(cause))),
-                (context) => Effect.provideContext(effect, context)
-              )
+            : Effect.flatMap(this.contextOf(built), (context) => Effect.provideContext(effect, context))
         return Effect.onExit(restore(run), () => this.leave(built))
       })
     )
+  }
+
+  /** The services of the layer, as long as a scope is open. */
+  readonly provideIn = (scope: Scope.Scope): Effect.Effect<Context.Context<unknown>> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        const built = this.use(fiber.context)
+        const left = Scope.addFinalizer(
+          scope,
+          Effect.suspend(() => this.leave(built))
+        )
+        return Effect.andThen(left, restore(this.contextOf(built)))
+      })
+    )
+
+  private use(context: Context.Context<never>): Built {
+    if (this.built === undefined || this.built.failed) this.built = new Built(this.layer, context)
+    this.built.users++
+    return this.built
+  }
+
+  private contextOf({ fiber }: Built): Effect.Effect<Context.Context<unknown>> {
+    return Effect.catchCause(Fiber.join(fiber), (cause) => Effect.die(this.brokenBy(cause)))
   }
 
   private leave(built: Built): Effect.Effect<void> {

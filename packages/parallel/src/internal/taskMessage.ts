@@ -16,6 +16,10 @@ export type Up =
   | readonly ["extend", number]
   /** Something inside would answer the deadline, or no longer. */
   | readonly ["answering", boolean]
+  /** A batch of a stream: its number, counted from 0, its elements in their JSON form, and the places of those that must be decoded although the schema is plain. */
+  | readonly ["some", number, ReadonlyArray<unknown>, ReadonlyArray<number>?]
+  /** So many batches were sent, and there are no more. */
+  | readonly ["end", number]
 
 /** From the caller to the work. */
 export type Down =
@@ -23,6 +27,13 @@ export type Down =
   | readonly ["left", number]
   /** The deadline has come. */
   | readonly ["deadline"]
+  /** So many more elements of a stream may be sent. */
+  | readonly ["want", number]
+  /** All batches of a stream have come. */
+  | readonly ["got"]
+
+/** What only the reader of a stream says. */
+export type FromReader = Extract<Down, readonly ["want" | "got", ...Array<unknown>]>
 
 export interface LogLine {
   readonly level: string

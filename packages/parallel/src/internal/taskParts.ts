@@ -45,6 +45,9 @@ export const isShared = (value: unknown): boolean => ArrayBuffer.isView(value) &
 /** Schemas of typed arrays that are copied on their way, and the names of their constructors. */
 export const copiedArrays = new WeakMap<object, string>()
 
+/** What makes the codecs of schemas whose values travel beside the text. */
+export const links = new WeakSet<object>()
+
 /** A number of bytes, with those between it and where any kind of number may begin. */
 export const aligned = (bytes: number): number => (bytes + 7) & ~7
 

@@ -162,7 +162,12 @@ export class Crew {
     if (size * 1024 > this.plan.recycle.heap) this.recycle(worker, "heap")
   }
 
-  private recycle(worker: Worker, why: "tasks" | "age" | "heap"): void {
+  /** A function was, or is being, ended in it: nobody knows in which state that left it. */
+  soil(worker: Worker): void {
+    this.recycle(worker, "dirty")
+  }
+
+  private recycle(worker: Worker, why: "tasks" | "age" | "heap" | "dirty"): void {
     if (worker.state !== "ready") return
     this.counts.recycled++
     this.emit({ _tag: "Recycled", worker: worker.number, why })

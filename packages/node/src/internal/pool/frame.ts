@@ -40,7 +40,9 @@ export const kind = {
   /** The worker can take calls. */
   ready: 14,
   /** Number: 1 when the module of the call is being loaded, 0 when it has been. */
-  loading: 15
+  loading: 15,
+  /** The function of the call was ended from outside. */
+  cut: 16
 } as const
 
 export type Kind = (typeof kind)[keyof typeof kind]

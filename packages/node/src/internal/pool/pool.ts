@@ -18,6 +18,8 @@ import type { Worker } from "./worker.ts"
 
 /** How long a call that was asked to stop may leave that unanswered, in milliseconds: a plain function to end, an effect to be interrupted. */
 const patience = 250
+/** How long it may take to end a function by the inspector, in milliseconds: it takes one, unless the machine is very busy or the function is in a native call. */
+const cutTime = 1_000
 /** How often it is looked at whether a short call waits behind a long one, in milliseconds. */
 const look = 5
 
@@ -115,15 +117,15 @@ export class Pool {
   }
 
   /** The time is only counted against the worker if this thread was there to hear it: after a stall of its own it waits once more, and what has come meanwhile is read first. */
-  private losePatienceAfter(job: Job, millis: number, again: number): void {
+  private losePatienceAfter(job: Job, millis: number, again: number, lose = (): void => this.losePatience(job)): void {
     const from = performance.now()
     job.timer = setTimeout(() => {
-      if (again > 0 && performance.now() - from > 2 * millis + look) return this.losePatienceAfter(job, millis, again - 1)
+      if (again > 0 && performance.now() - from > 2 * millis + look) return this.losePatienceAfter(job, millis, again - 1, lose)
       setImmediate(() => {
         if (job.state !== "sent") return
         // Its module is being loaded: nothing of the task runs that could be stopped, and it will hear when that is done.
-        if (job.worker!.link.stateOf(job, job.slot) === "loading") this.losePatienceAfter(job, millis, again)
-        else this.losePatience(job)
+        if (job.worker!.link.stateOf(job, job.slot) === "loading") this.losePatienceAfter(job, millis, again, lose)
+        else lose()
       })
     }, millis)
   }
@@ -132,7 +134,22 @@ export class Pool {
     const { grace } = this.plan
     if (job.heard && job.call.task.kind === "effect" && grace > patience) {
       if (grace < Infinity) job.timer = setTimeout(() => this.force(job), grace - patience)
-    } else this.force(job)
+    } else if (!this.cut(job)) this.force(job)
+  }
+
+  /** Ends the function of a call in a worker that lives on, to release what it holds and end as others do; false if that cannot be. */
+  private cut(job: Job): boolean {
+    const worker = job.worker!
+    const force = (): void => {
+      if (job.state !== "sent") return
+      clearTimeout(job.timer)
+      this.force(job)
+    }
+    if (worker.link.cut?.(job, job.slot, force) !== true) return false
+    job.killed = worker.number
+    this.crew.soil(worker)
+    this.losePatienceAfter(job, cutTime, 1, force)
+    return true
   }
 
   /** The worker of a call that does not stop is given up. */
@@ -315,7 +332,13 @@ export class Pool {
       if (job.stopping !== "caller" || job.call.items !== undefined) job.call.onMessage(text)
     } else if (kindOf === kind.loading) job.call.onWaits?.(number === 1)
     else if (kindOf === kind.heard) job.heard = true
-    else if (kindOf === kind.broken) {
+    else if (kindOf === kind.cut) {
+      this.free(worker, job)
+      this.over(job)
+      this.counts.cancelled++
+      this.settleStopped(job)
+      this.crew.wear(worker)
+    } else if (kindOf === kind.broken) {
       this.free(worker, job)
       this.fail(job, { _tag: "ModuleNotFound", module: job.call.task.module, message: text })
     }

@@ -41,6 +41,11 @@ export interface Link {
   readonly tell: (call: number, text: string) => void
   /** Asks the worker to end when nothing runs in it. */
   readonly end: () => void
+  /**
+   * Ends the function that a call is inside of, and leaves the worker alive: then a frame `cut` comes. False, and nothing was done, if that cannot be; `onFailed` is called if it turns out later. Missing where a worker has
+   * no such way.
+   */
+  readonly cut?: ((job: Job, slot: number, onFailed: () => void) => boolean) | undefined
   /** Ends it by force. */
   readonly kill: () => void
   /** Whether it keeps the process alive. */

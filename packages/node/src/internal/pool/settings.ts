@@ -106,3 +106,10 @@ export const readMemory = (where: string, given: unknown, names: ReadonlyArray<"
     memory[name] === undefined ? undefined : Settings.whole(where, `memory.${name}`, memory[name], 2 ** 20)
   return { heap: bytes("heap"), stack: bytes("stack") }
 }
+
+/** Reads whether functions may be ended in a worker that lives on. */
+export const readForce = (where: string, given: unknown, { concurrency }: Plan): boolean => {
+  const force = Settings.oneOf(where, "force", given, ["worker", "call"])
+  if (force === "call" && concurrency > 1) throw Settings.mustBe(where, "force", '"worker" where concurrency is above 1', given)
+  return force === "call"
+}

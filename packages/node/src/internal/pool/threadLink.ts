@@ -5,12 +5,15 @@ import { allocate, Ring } from "./ring.ts"
 import type { End, Link, Listener } from "./seat.ts"
 import { slotState, type ThreadData, type ToThread } from "./threadMessages.ts"
 import type { Memory, Plan } from "./settings.ts"
+import type { SoftKill } from "./softKill.ts"
 import { slotCount, type Worker } from "./worker.ts"
 
 export interface ThreadOptions {
   readonly boot: URL
   readonly plan: Plan
   readonly memory: Memory
+  /** How functions are ended whose thread shall live. */
+  readonly soft: SoftKill | undefined
 }
 
 /** What a thread sends beside its ring: a frame that did not fit; nothing at all means that the ring is to be read. */
@@ -28,12 +31,13 @@ type FromThread =
 const callBytes = 128 * 1024
 const answerBytes = 256 * 1024
 
-export const open = (worker: Worker, { boot, memory, plan }: ThreadOptions, listener: Listener): Link => {
+export const open = (worker: Worker, { boot, memory, plan, soft }: ThreadOptions, listener: Listener): Link => {
   const data: ThreadData = {
     calls: allocate(callBytes),
     answers: allocate(answerBytes),
     slots: new SharedArrayBuffer(slotCount * 4),
-    config: { concurrency: plan.concurrency, heap: plan.recycle.heap < Infinity }
+    config: { concurrency: plan.concurrency, heap: plan.recycle.heap < Infinity },
+    soft: soft !== undefined
   }
   const inbox = new Ring(data.answers)
   const outbox = new Ring(data.calls)
@@ -51,6 +55,7 @@ export const open = (worker: Worker, { boot, memory, plan }: ThreadOptions, list
   })
   let message: string | undefined
   let ended = false
+  let stopCut: (() => void) | undefined
   const post = (what: ToThread, transfer?: ReadonlyArray<ArrayBuffer>): void => {
     if (!ended) thread.postMessage(what, (transfer ?? []) as never)
   }
@@ -64,6 +69,8 @@ export const open = (worker: Worker, { boot, memory, plan }: ThreadOptions, list
     while (!inbox.sleep())
   }
   thread.on("message", (frame: FromThread) => {
+    // What it wrote into the ring before it sent this comes first.
+    drain()
     if (frame !== undefined) listener.onFrame(frame.kind, frame.call, frame.slot, frame.number, frame.text, frame.parts)
     drain()
     listener.onDrained()
@@ -73,6 +80,7 @@ export const open = (worker: Worker, { boot, memory, plan }: ThreadOptions, list
   })
   thread.on("exit", (exitCode) => {
     ended = true
+    stopCut?.()
     drain()
     const end: End = { exitCode, signal: null, message }
     listener.onEnd(end)
@@ -101,15 +109,28 @@ export const open = (worker: Worker, { boot, memory, plan }: ThreadOptions, list
     revoke: (_job, slot) => Atomics.compareExchange(slots, slot, slotState.queued, slotState.revoked) === slotState.queued,
     stateOf: (_job, slot) => {
       const state = Atomics.load(slots, slot)
-      return state === slotState.running ? "running" : state === slotState.loading ? "loading" : "queued"
+      if (state === slotState.running || state === slotState.inside || state === slotState.condemned) return "running"
+      return state === slotState.loading ? "loading" : "queued"
     },
     interrupt: (call) => post({ is: "interrupt", call }),
     tell: (call, text) => {
-      // In the ring it comes behind its call. What finds no room there is not worth waiting for: a deadline that was moved.
+      // In the ring it comes behind its call. A message beside it has no order with the ring, but there is a call in it that runs or waits: it is kept for that.
       if (outbox.write(kind.tell, call, 0, 0, text)) post({ is: "look" })
+      else post({ is: "tell", call, text })
     },
     end: () => post({ is: "end" }),
-    kill: () => void thread.terminate(),
+    cut:
+      soft &&
+      ((job, slot, onFailed) => {
+        if (ended || !soft.isFree()) return false
+        if (Atomics.compareExchange(slots, slot, slotState.inside, slotState.condemned) !== slotState.inside) return false
+        stopCut = soft.cut(thread.threadId, (was) => (was ? post({ is: "cut", call: job.id, slot }) : onFailed()))
+        return true
+      }),
+    kill: () => {
+      stopCut?.()
+      void thread.terminate()
+    },
     hold: (alive) => (alive ? thread.ref() : thread.unref()),
     drain
   }
