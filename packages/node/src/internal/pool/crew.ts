@@ -224,7 +224,7 @@ export class Crew {
     this.emit({ _tag: "Ended", worker: worker.number, why: leaving ?? "crashed" })
     if (state === "starting" && leaving === undefined) this.bootFailed(worker.killedFor ?? end.message ?? textOf(end))
     this.whenEnded?.()
-    if (!this.closed) while (this.workers.size < this.plan.minimum && this.failedBoots < bootFailures) this.add(this.workers)
+    if (!this.closed) while (this.workers.size < this.plan.minimum && this.failedBoots < bootFailures) this.adopt()
     this.pool.onChange()
   }
 

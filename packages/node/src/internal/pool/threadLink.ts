@@ -59,8 +59,16 @@ export const open = (worker: Worker, { boot, memory, plan, soft }: ThreadOptions
   const post = (what: ToThread, transfer?: ReadonlyArray<ArrayBuffer>): void => {
     if (!ended) thread.postMessage(what, (transfer ?? []) as never)
   }
-  const wake = (): void => {
+  // Calls come in bursts: one bell for all that are given in one turn.
+  let willRing = false
+  const ring = (): void => {
+    willRing = false
     if (outbox.shallRing()) post(undefined)
+  }
+  const wake = (): void => {
+    if (willRing) return
+    willRing = true
+    queueMicrotask(ring)
   }
   const take = (kindOf: Kind, _flags: number, call: number, slot: number, number: number, text: string): void =>
     listener.onFrame(kindOf, call, slot, number, text, undefined)

@@ -1,0 +1,3 @@
+import workerpool from "workerpool"
+import { nap } from "./nap.ts"
+workerpool.worker({ nap })
