@@ -43,13 +43,16 @@
  * **Example** (Keeping what is done by a deadline)
  *
  * ```ts
- * import { setTimeout as sleep } from "node:timers/promises"
  * import { parallelMap } from "@skein/parallel/promise"
  *
- * const answer = async (ms: number, _index: number, { signal }: { signal: AbortSignal }) => {
- *   await sleep(ms, undefined, { signal })
- *   return `after ${ms} ms`
- * }
+ * const answer = (ms: number, _index: number, { signal }: { signal: AbortSignal }) =>
+ *   new Promise<string>((resolve, reject) => {
+ *     const timer = setTimeout(() => resolve(`after ${ms} ms`), ms)
+ *     signal.addEventListener("abort", () => {
+ *       clearTimeout(timer)
+ *       reject(signal.reason)
+ *     })
+ *   })
  *
  * const result = await parallelMap([1, 60_000, 2], answer, { timeout: 400 })
  * console.log(result.values) // => [ 'after 1 ms', 'after 2 ms' ]
@@ -216,10 +219,16 @@ export const parallelStream = <T, A>(
  * **Example** (The first of three mirrors)
  *
  * ```ts
- * import { setTimeout as sleep } from "node:timers/promises"
  * import { fanOut, first, quorum } from "@skein/parallel/promise"
  *
- * const mirror = (name: string, ms: number) => ({ signal }: { signal: AbortSignal }) => sleep(ms, name, { signal })
+ * const mirror = (name: string, ms: number) => ({ signal }: { signal: AbortSignal }) =>
+ *   new Promise<string>((resolve, reject) => {
+ *     const timer = setTimeout(() => resolve(name), ms)
+ *     signal.addEventListener("abort", () => {
+ *       clearTimeout(timer)
+ *       reject(signal.reason)
+ *     })
+ *   })
  * const broken = async (): Promise<string> => { throw new Error("no route") }
  *
  * console.log(await fanOut([mirror("far", 60_000), broken, mirror("near", 1)], first())) // => near
