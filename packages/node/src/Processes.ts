@@ -39,14 +39,13 @@
  *
  * @since 0.1.0
  */
-import * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Flavour from "./Flavour.ts"
 import { Pool } from "./internal/pool/pool.ts"
 import * as processLink from "./internal/pool/processLink.ts"
-import { flavourOf } from "./internal/pool/runner.ts"
+import { servicesOf } from "./internal/pool/runner.ts"
 import { bootOf, read, readMemory } from "./internal/pool/settings.ts"
 import * as watchdogs from "./internal/pool/watchdog.ts"
 
@@ -108,7 +107,7 @@ export const layer = (options: Options = {}): Layer.Layer<Processes> => {
           Effect.promise(() => watchdog.quit())
         )
       ),
-      ({ pool }) => Context.add(Context.make(Processes, flavourOf(plan, pool)), TaskRunner.TaskRunner, flavourOf(plan, pool).runner)
+      ({ pool }) => servicesOf(Processes, plan, pool)
     )
   )
 }

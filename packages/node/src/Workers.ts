@@ -38,13 +38,12 @@
  *
  * @since 0.1.0
  */
-import * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Flavour from "./Flavour.ts"
 import { Pool } from "./internal/pool/pool.ts"
-import { flavourOf } from "./internal/pool/runner.ts"
+import { servicesOf } from "./internal/pool/runner.ts"
 import { bootOf, read, readMemory, readForce } from "./internal/pool/settings.ts"
 import * as softKill from "./internal/pool/softKill.ts"
 import * as threadLink from "./internal/pool/threadLink.ts"
@@ -107,7 +106,7 @@ export const layer = (options: Options = {}): Layer.Layer<Workers> => {
   return Layer.effectContext(
     Effect.map(
       Effect.acquireRelease(make, (pool) => pool.close),
-      (pool) => Context.add(Context.make(Workers, flavourOf(plan, pool)), TaskRunner.TaskRunner, flavourOf(plan, pool).runner)
+      (pool) => servicesOf(Workers, plan, pool)
     )
   )
 }

@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import type * as AgentGather from "../AgentGather.ts"
 import { parallelGather } from "../parallelGather.ts"
 import { parallelMap } from "../parallelMap.ts"
+import { counterOf } from "./counterOf.ts"
 import { attemptOf, Entry } from "./agentEntry.ts"
 import { AgentGatherError } from "./agentError.ts"
 import { type Defaults, planOf, type Plan } from "./agentOptions.ts"
@@ -347,11 +348,3 @@ const entriesOf = (tasks: ReadonlyArray<AnyTask>, plan: Plan, outer: Place | und
     return entry
   })
 }
-
-const counterOf = {
-  Completed: "completed",
-  Failed: "failed",
-  TimedOut: "timedOut",
-  Cancelled: "cancelled",
-  NotStarted: "notStarted"
-} as const

@@ -1,12 +1,12 @@
 /** The calls of one executor: what they share, and how they end together. */
 import type * as GatherResult from "@skein/core/GatherResult"
 import * as Limiter from "@skein/core/Limiter"
-import type * as Outcome from "@skein/core/Outcome"
 import * as Settings from "@skein/core/Settings"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Options } from "../Options.ts"
 import type { ExecutorClosed, MakeOptions, ParallelExecutor, Stats } from "../ParallelExecutor.ts"
+import { counterOf } from "./counterOf.ts"
 import * as fanOutCall from "./fanOutCall.ts"
 import * as gather from "./gather.ts"
 import { Halt } from "./gatherPlan.ts"
@@ -207,11 +207,3 @@ export class Executor implements ParallelExecutor {
     if (this.closed) for (const look of [...this.watchers]) look()
   }
 }
-
-const counterOf = {
-  Completed: "completed",
-  Failed: "failed",
-  TimedOut: "timedOut",
-  Cancelled: "cancelled",
-  NotStarted: "notStarted"
-} as const satisfies Record<Outcome.Outcome<unknown, unknown>["_tag"], keyof Stats["tasks"]>

@@ -15,6 +15,7 @@ import * as TaskPump from "@skein/core/TaskPump"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { counterOf } from "./counterOf.ts"
 import { Call, type Caller, type Seat } from "./promiseCall.ts"
 import { ExecutorClosed } from "./promiseErrors.ts"
 import { RankedQueue } from "./promiseQueue.ts"
@@ -542,11 +543,3 @@ export class Places extends TaskPump.TaskPump<any, unknown> {
 const stall = 10_000
 
 const callIt = (run: unknown, _index: number, task: TaskContext): unknown => (run as Run).call(task)
-
-const counterOf = {
-  Completed: "completed",
-  Failed: "failed",
-  TimedOut: "timedOut",
-  Cancelled: "cancelled",
-  NotStarted: "notStarted"
-} as const satisfies Record<Outcome.Outcome<unknown, unknown>["_tag"], string>

@@ -1,7 +1,6 @@
 /** The workers of a pool: who starts, who leaves and why, and who takes whose place. */
 import type { Event } from "../../Flavour.ts"
-import type { Kind } from "./frame.ts"
-import type { End, Link, Listener } from "./seat.ts"
+import type { End, Link, Listener, Received } from "./seat.ts"
 import type { Plan } from "./settings.ts"
 import { Worker } from "./worker.ts"
 
@@ -10,15 +9,7 @@ export type Start = (worker: Worker, listener: Listener) => Link
 
 /** What the pool does when something becomes of a worker. */
 export interface Pool {
-  readonly onFrame: (
-    worker: Worker,
-    kind: Kind,
-    call: number,
-    slot: number,
-    number: number,
-    text: string,
-    parts: ReadonlyArray<unknown> | undefined
-  ) => void
+  readonly onFrame: (worker: Worker, ...frame: Received) => void
   /** There may be something to do. */
   readonly onChange: () => void
   /** Calls that a worker has not started are to go elsewhere. */

@@ -10,9 +10,9 @@ import type * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Effect from "effect/Effect"
 import type { Event, Stats } from "../../Flavour.ts"
 import { Crew, type Start, textOf } from "./crew.ts"
-import { kind, type Kind } from "./frame.ts"
+import { kind } from "./frame.ts"
 import { type Job, Queue } from "./job.ts"
-import type { End } from "./seat.ts"
+import type { End, Received } from "./seat.ts"
 import type { Plan } from "./settings.ts"
 import type { Worker } from "./worker.ts"
 
@@ -307,15 +307,7 @@ export class Pool {
 
   // What workers tell
 
-  private onFrame(
-    worker: Worker,
-    kindOf: Kind,
-    call: number,
-    slot: number,
-    number: number,
-    text: string,
-    parts: ReadonlyArray<unknown> | undefined
-  ): void {
+  private onFrame(worker: Worker, ...[kindOf, call, slot, number, text, parts]: Received): void {
     switch (kindOf) {
       case kind.ready:
         return this.crew.onReady(worker)

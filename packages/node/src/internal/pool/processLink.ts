@@ -43,8 +43,7 @@ export const open = ({ boot, flags, plan, watchdog }: ProcessOptions, listener: 
     env: { ...(plan.env ?? process.env), [watched.tag[0]]: watched.tag[1] },
     stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", board],
     // A group of its own, so that its descendants can be killed with it.
-    detached: true,
-    serialization: "json"
+    detached: true
   })
   const pid = child.pid
   if (pid !== undefined) watched.add(pid)
@@ -136,8 +135,7 @@ export const open = ({ boot, flags, plan, watchdog }: ProcessOptions, listener: 
         if (alive) part.ref()
         else part.unref()
       }
-    },
-    drain: () => {}
+    }
   }
 }
 

@@ -1,11 +1,18 @@
 /** A pool as its users see it. */
 import * as TaskRunner from "@skein/parallel/TaskRunner"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { readFileSync, realpathSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Flavour } from "../../Flavour.ts"
 import type { Pool } from "./pool.ts"
 import type { Plan } from "./settings.ts"
+
+/** What a layer provides: the pool under the flavour's own name, and as the place where tasks run. */
+export const servicesOf = <S>(service: Context.Service<S, Flavour>, plan: Plan, pool: Pool): Context.Context<S> => {
+  const flavour = flavourOf(plan, pool)
+  return Context.add(Context.make(service, flavour), TaskRunner.TaskRunner, flavour.runner)
+}
 
 export const flavourOf = ({ flavour }: Plan, pool: Pool): Flavour => ({
   runner: {

@@ -10,17 +10,20 @@ export interface End {
   readonly message: string | undefined
 }
 
+/** A frame as a pool takes it. */
+export type Received = readonly [
+  kind: Kind,
+  call: number,
+  slot: number,
+  number: number,
+  text: string,
+  parts: ReadonlyArray<unknown> | undefined
+]
+
 /** What a worker tells its pool. */
 export interface Listener {
   /** A frame came. Parts are there if the frame came with some. */
-  readonly onFrame: (
-    kind: Kind,
-    call: number,
-    slot: number,
-    number: number,
-    text: string,
-    parts: ReadonlyArray<unknown> | undefined
-  ) => void
+  readonly onFrame: (...frame: Received) => void
   /** All frames that had come were given. */
   readonly onDrained: () => void
   /** The worker has ended, and all that it sent has been given. */
@@ -50,6 +53,4 @@ export interface Link {
   readonly kill: () => void
   /** Whether it keeps the process alive. */
   readonly hold: (alive: boolean) => void
-  /** Has given all that the worker wrote. */
-  readonly drain: () => void
 }

@@ -139,8 +139,7 @@ export const open = (worker: Worker, { boot, memory, plan, soft }: ThreadOptions
       stopCut?.()
       void thread.terminate()
     },
-    hold: (alive) => (alive ? thread.ref() : thread.unref()),
-    drain
+    hold: (alive) => (alive ? thread.ref() : thread.unref())
   }
 }
 
