@@ -1,15 +1,19 @@
 /**
- * Builds what is published: `dist/` of each package, with the compiler alone, one file a module.
+ * Builds what is published: `dist/` of each library, with the compiler alone, one file a module; the command line as one bundled file, and one for each thing it starts.
  *
  * Why clean first: a module that was renamed leaves its old output behind, and `dist/*` is what gets packed.
  * Nothing needs to be built to run, test or type-check inside the workspace: there the packages export their sources.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 
+/** Libraries. */
 export const packages = ["core", "parallel", "node"]
+
+/** Packages that hold a command. */
+export const commands = ["cli"]
 
 /** Outputs whose source is gone. */
 const orphans = (name) =>
@@ -30,7 +34,12 @@ export const build = () => {
   // The compiler is content with a project that has no files.
   const missing = packages.filter((name) => !existsSync(`packages/${name}/dist/index.js`))
   if (done.status === 0) for (const name of missing) console.log(`packages/${name}: no main entry was built`)
-  return done.status === 0 && missing.length === 0
+  return done.status === 0 && missing.length === 0 && commands.every(bundle)
+}
+
+const bundle = (name) => {
+  const done = spawnSync(resolve("node_modules/.bin/tsup"), [], { cwd: `packages/${name}`, stdio: "inherit" })
+  return done.status === 0
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -3,13 +3,13 @@ import { mkdirSync, readdirSync } from "node:fs"
 import { spawnSync } from "node:child_process"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import { build, packages } from "./build.mjs"
+import { build, commands, packages } from "./build.mjs"
 
 /** Gives the paths of the tarballs by package. */
 export const pack = (folder) => {
   mkdirSync(folder, { recursive: true })
   const tarballs = {}
-  for (const name of packages) {
+  for (const name of [...packages, ...commands]) {
     // Through npx, since pnpm need not be on the machine.
     const done = spawnSync("npx", ["--yes", "pnpm@12", "pack", "--pack-destination", resolve(folder)], {
       cwd: `packages/${name}`,

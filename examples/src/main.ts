@@ -12,6 +12,7 @@ import { type Flags, help, InvalidFlag, read } from "./main/flags.ts"
 import { find, trouble } from "./main/inputs.ts"
 import { format } from "./main/report.ts"
 import { type Run, run, type Setting } from "./main/run.ts"
+import { throughShell } from "./main/shell.ts"
 import { formatDeath, formatRun, formatTable } from "./main/sideBySide.ts"
 
 /** The long report about the first flavour, what is special about the others, and all of them side by side. */
@@ -28,7 +29,10 @@ const show = (flags: Flags, setting: Setting) =>
     }
     if (runs.length > 1) print(`${formatTable(runs)}\n`)
     if (flags.json !== undefined) yield* writeJson(flags.json, runs, stop.received())
-    return differences(runs).length === 0 ? 0 : 1
+    // Where a clock or a person ended the first run, there is nothing to compare with.
+    const shell = runs[0]!.summary.partial ? undefined : yield* throughShell(runs[0]!, flags, setting)
+    print(shell?.line ?? "")
+    return differences(runs).length === 0 && shell?.same !== false ? 0 : 1
   })
 
 const writeJson = (path: string, runs: ReadonlyArray<Run>, stoppedBy: string | undefined) =>

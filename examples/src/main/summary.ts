@@ -72,7 +72,7 @@ export const summarize = (
   for (const outcome of result.outcomes) {
     const name = nameOf(outcome)
     const trouble = troubleOf(outcome)
-    const answer = outcome._tag === "Completed" ? formatAnswer(outcome.value) : (trouble?.kind ?? outcome.status)
+    const answer = outcome._tag === "Completed" ? answerOf(outcome.value) : (trouble?.kind ?? outcome.status)
     digest.update(`${name}\t${answer}\n`)
     if (outcome._tag === "Completed" || outcome._tag === "Failed") answers.set(name, answer)
     if (trouble === undefined) continue
@@ -127,7 +127,7 @@ export const summarize = (
   return { summary, answers }
 }
 
-const formatAnswer = ({ bytes, compressed, fingerprint, hash, lines, words }: Kept): string =>
+export const answerOf = ({ bytes, compressed, fingerprint, hash, lines, words }: Kept): string =>
   `${hash} ${bytes} ${compressed} ${lines} ${words} ${fingerprint}`
 
 /** Why an input has no answer; `undefined` if it has one, or if the run was over before its turn came. */

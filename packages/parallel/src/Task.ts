@@ -127,6 +127,10 @@ export interface Task<in P, out A, out E = never> {
   readonly name: string
   /** What a flavour has to know of it. */
   readonly definition: TaskRunner.Definition
+  /** Of what it is called with, gives, and fails with: for programs that read payloads or write results themselves. */
+  readonly payloadSchema: AnySchema
+  readonly successSchema: AnySchema
+  readonly errorSchema: AnySchema
 }
 
 /**
@@ -278,6 +282,9 @@ export const make: {
   Object.defineProperty(task, "name", { value: name, configurable: true })
   return Object.assign(task, {
     definition,
+    payloadSchema: read.payload,
+    successSchema: read.success,
+    errorSchema: read.error,
     [calleeKey]: callee,
     ...(inFiber === undefined ? undefined : { [hostKey]: inFiber.host })
   }) as never

@@ -1,0 +1,133 @@
+#!/usr/bin/env node
+/** The program: reads its words, runs the subcommand they name, and ends with the exit code that it gives. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Argument from "effect/cli/Argument"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import { type Split, split } from "./commandLine.ts"
+import * as flags from "./flags.ts"
+import { map } from "./map.ts"
+import { run } from "./run.ts"
+import { nearest } from "./suggest.ts"
+import { version } from "./version.ts"
+
+/** What GNU parallel says when it could not do its work. */
+const trouble = 255
+
+interface Subcommand {
+  readonly entries: ReadonlyArray<flags.Entry>
+  readonly about: string
+  readonly operands: string
+  readonly examples: ReadonlyArray<{ readonly command: string; readonly description: string }>
+  readonly handler: (split: Split, argv: ReadonlyArray<string>) => Effect.Effect<number, { readonly message: string }>
+}
+
+const subcommands: Readonly<Record<string, Subcommand>> = {
+  run: {
+    entries: flags.run,
+    about:
+      "Runs a command for each input, a bounded number at once. Inputs come from the words after :::, from files, or from standard input.",
+    operands: "command",
+    examples: [
+      { command: "skein run -- gzip -9 {} ::: *.log", description: "Compress files, one job a core" },
+      { command: "find . -name '*.png' -print0 | skein run -0 -j 50% -- optipng {}", description: "Names with any character in them" },
+      {
+        command: "skein run --retries 3 --timeout 30 --joblog log.tsv --resume -a urls.txt -- curl -sfO {}",
+        description: "Try again, and go on after a crash"
+      },
+      {
+        command: "skein run -f csv -a people.csv --shell -- 'echo \"Dear {name}\" | mail {email}'",
+        description: "Records, and a script that they cannot break out of"
+      },
+      {
+        command: "seq 100 | skein run --halt now,fail=1 --keep-order -- ./check {}",
+        description: "Stop at the first failure; output in input order"
+      }
+    ],
+    handler: run
+  },
+  map: {
+    entries: flags.map,
+    about: "Runs a function of a module for each line of JSON, in worker threads or processes, and writes a line of JSON for each.",
+    operands: "module#name",
+    examples: [
+      { command: "skein map ./tasks.ts#resize < jobs.ndjson > done.ndjson", description: "One thread a core" },
+      {
+        command: "skein map --flavour process --timeout 10 ./tasks.ts#parse -a pages.ndjson",
+        description: "In processes that survive crashes"
+      }
+    ],
+    handler: map
+  }
+}
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`)
+
+/** effect/cli explains, completes and tells the version; what was said is split here, since the command's own words are not ours to read. */
+const explained = (name: string | undefined, words: Split | undefined, argv: ReadonlyArray<string>, ended: (code: number) => void) => {
+  const root = Command.make("skein").pipe(
+    Command.withDescription("Programs and tasks over many inputs, a bounded number at once."),
+    Command.withSubcommands(
+      Object.entries(subcommands).map(([own, { about, entries, examples, handler, operands }]) =>
+        Command.make(own, { ...flags.described(entries), words: Argument.variadic(Argument.String(operands)) } as never, () =>
+          words === undefined || own !== name
+            ? Effect.void
+            : Effect.match(handler(words, argv), {
+                onSuccess: ended,
+                onFailure: ({ message }) => {
+                  say(`skein ${own}: ${message}`)
+                  ended(trouble)
+                }
+              })
+        ).pipe(Command.withDescription(about), Command.withExamples(examples))
+      ) as never
+    )
+  )
+  const args = name === undefined || words === undefined ? argv : [name, ...words.flags, "--", ...words.command]
+  return Command.runWith(root, { version })(args).pipe(
+    Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] } as never),
+    Effect.provide(NodeServices.layer)
+  )
+}
+
+const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
+  Effect.gen(function* () {
+    const [name, ...rest] = argv
+    const subcommand = name === undefined ? undefined : Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
+    let code = 0
+    if (subcommand === undefined) {
+      if (name === undefined || name.startsWith("-")) {
+        yield* explained(undefined, undefined, argv.length === 0 ? ["--help"] : argv, () => {})
+        return argv.length === 0 ? trouble : 0
+      }
+      const meant = nearest(name, Object.keys(subcommands))
+      say(
+        `skein: there is no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean skein ${meant}?`}\nskein --help lists them`
+      )
+      return trouble
+    }
+    const words = split(rest, flags.shapes(subcommand.entries))
+    if (Result.isFailure(words)) {
+      say(`skein ${name}: ${words.failure.message}\nskein ${name} --help lists the flags`)
+      return trouble
+    }
+    yield* explained(name, words.success, argv, (ended) => (code = ended))
+    return code
+  }).pipe(
+    Effect.catchCause((cause) => {
+      if (cause.reasons.every(Cause.isFailReason)) return Effect.succeed(trouble)
+      say(`skein: this is a fault of skein, please report it\n${Cause.pretty(cause)}`)
+      return Effect.succeed(trouble)
+    })
+  )
+
+// Whoever reads our messages may have gone; that is no reason to die.
+process.stderr.on("error", () => {})
+
+process.exitCode = await Effect.runPromise(main(process.argv.slice(2)))
+// Input that nobody waits for any more would keep the process.
+process.stdin.unref?.()
