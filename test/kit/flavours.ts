@@ -119,7 +119,6 @@ export const gathers = Task.make("gathers", {
 })
 
 export type Errors = Bad | TaskRunnerError
-type Result = GatherResult.GatherResult<string, Errors>
 
 /** What every entry point understands. */
 export interface EntryOptions {
@@ -127,31 +126,57 @@ export interface EntryOptions {
   readonly onOutcome?: ((outcome: unknown) => void) | undefined
 }
 
-/** Entry points that run all pieces whatever becomes of one, and give one outcome for each. */
-export const entries: Readonly<Record<string, (pieces: ReadonlyArray<Piece>, options?: EntryOptions) => Effect.Effect<Result>>> = {
-  parallelMap: (pieces, options) => parallelMap(pieces, piece, options),
+/** An entry point that runs all pieces whatever becomes of one, and gives one outcome for each. */
+export type Entry<E> = (pieces: ReadonlyArray<Piece>, options?: EntryOptions) => Effect.Effect<GatherResult.GatherResult<string, E>>
+
+/** Entry points for pieces that are done in one way. */
+export const entriesOf = <E>(work: (one: Piece) => Effect.Effect<string, E>): Readonly<Record<string, Entry<E>>> => ({
+  parallelMap: (pieces, options) => parallelMap(pieces, work, options),
   parallelGather: (pieces, options) =>
     parallelGather(
-      pieces.map((one) => piece(one)),
+      pieces.map((one) => work(one)),
       options
     ),
-  "Task.map": (pieces, options) => Task.map(piece, pieces, options),
   "TaskGroup.run": (pieces, options) =>
     TaskGroup.run({ ...options, onFailure: "isolate" }, (group) =>
       Effect.gen(function* () {
-        for (const one of pieces) yield* group.spawn(piece(one))
+        for (const one of pieces) yield* group.spawn(work(one))
         yield* group.join
-        return (yield* group.result) as Result
+        return (yield* group.result) as GatherResult.GatherResult<string, E>
       })
     ),
   "ParallelExecutor.map": (pieces, { concurrency, ...options } = {}) =>
-    Effect.scoped(Effect.flatMap(ParallelExecutor.make({ concurrency }), (executor) => Effect.orDie(executor.map(pieces, piece, options)))),
+    Effect.scoped(Effect.flatMap(ParallelExecutor.make({ concurrency }), (executor) => Effect.orDie(executor.map(pieces, work, options)))),
   fanOut: (pieces, options) =>
     fanOut(
-      pieces.map((one) => piece(one)),
+      pieces.map((one) => work(one)),
       Joiner.until(() => false),
       options
-    ) as Effect.Effect<Result>
+    ) as Effect.Effect<GatherResult.GatherResult<string, E>>
+})
+
+export const entries: Readonly<Record<string, Entry<Errors>>> = {
+  ...entriesOf<Errors>(piece),
+  "Task.map": (pieces, options) => Task.map(piece, pieces, options)
+}
+
+/** What became of each, in a word or two. */
+export const wordsOf = <E>(result: GatherResult.GatherResult<string, E>): ReadonlyArray<string> =>
+  result.outcomes.map((outcome) => {
+    if (outcome._tag === "Completed") return `${outcome.value}${outcome.late ? ", late" : ""}`
+    if (outcome._tag === "Failed") return outcome.cause.reasons.map((reason) => reason._tag).join("+")
+    return outcome._tag === "TimedOut" ? `timeout ${outcome.limit}` : `${outcome.status} ${outcome.reason._tag}`
+  })
+
+/** The most that ran at one moment, by the notes. */
+export const peakOf = (lines: ReadonlyArray<string>): number => {
+  let running = 0
+  let peak = 0
+  for (const line of lines) {
+    if (line.endsWith(" starts")) peak = Math.max(peak, ++running)
+    if (line.endsWith(" is clean")) running--
+  }
+  return peak
 }
 
 export type Name = "inline" | "worker" | "process"

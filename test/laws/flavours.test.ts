@@ -26,34 +26,18 @@ import {
   inTime,
   linesOf,
   open,
+  peakOf,
   type Piece,
   piece,
   places,
-  until
+  until,
+  wordsOf
 } from "../kit/flavours.ts"
 import { quiet } from "../kit/law.ts"
 import { soak } from "../kit/seeds.ts"
 
 const { file, remove } = folder()
 afterAll(remove)
-
-const wordsOf = (result: GatherResult.GatherResult<string, Errors>): Array<string> =>
-  result.outcomes.map((outcome) => {
-    if (outcome._tag === "Completed") return `${outcome.value}${outcome.late ? ", late" : ""}`
-    if (outcome._tag === "Failed") return outcome.cause.reasons.map((reason) => reason._tag).join("+")
-    return outcome._tag === "TimedOut" ? `timeout ${outcome.limit}` : `${outcome.status} ${outcome.reason._tag}`
-  })
-
-/** The most that ran at one moment, by the notes. */
-const peakOf = (lines: ReadonlyArray<string>): number => {
-  let running = 0
-  let peak = 0
-  for (const line of lines) {
-    if (line.endsWith(" starts")) peak = Math.max(peak, ++running)
-    if (line.endsWith(" is clean")) running--
-  }
-  return peak
-}
 
 describe.each(places)("in flavour $name,", ({ layer, pool }) => {
   let runtime: ManagedRuntime.ManagedRuntime<never, never>

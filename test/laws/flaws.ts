@@ -30,7 +30,16 @@ const random = "test/laws/random.test.ts"
 const deciding = "test/laws/deciding.test.ts"
 const sharing = "test/laws/sharing.test.ts"
 const streaming = "test/laws/streaming.test.ts"
+const commands = "test/laws/commands.test.ts"
+const servedApp = "packages/node/test/ServedApp.integration.test.ts"
 
+const killedFails: Test = [commands, "law 8: a command that somebody kills fails by that signal, and no other"]
+const wholeTree: Test = [commands, "ends with its grandchildren when it is asked to stop, those that left its session too"]
+const anyAddress: Test = [servedApp, "serves on %s"]
+const inAChild: Test = [servedApp, "counts a server that a child of the command started"]
+const noStranger: Test = [servedApp, "takes no stranger for the app, who listens on its port"]
+const anotherPort: Test = [servedApp, "takes another port where somebody was faster than the app"]
+const returnsEarly: Test = [servedApp, "does not ignore that an effect returns before it is ready"]
 const noOutliving: Test = [ownership, "law 1: no task outlives its owner, whether the owner returns, fails or has no time left"]
 const noOutlivingInterrupted: Test = [ownership, "law 1: no task outlives an owner that is interrupted"]
 const abandonedListed: Test = [ownership, "law 1: what does not end within the grace is listed as abandoned, and only that goes on"]
@@ -136,8 +145,8 @@ export const flaws: Readonly<Record<string, Flaw>> = {
     ],
     later: "issue 4: flavours"
   },
-  "B-B4": { never: "a killed command that is done", later: "issue 5: commands" },
-  "B-B5": { never: "grandchildren that survive a cancel", later: "issue 5: commands" },
+  "B-B4": { never: "a killed command that is done", tests: [killedFails] },
+  "B-B5": { never: "grandchildren that survive a cancel", tests: [wholeTree] },
   "B-B6": { never: "a callback that throws and leaves the task running for ever", tests: [observersHarmless] },
   "B-B7": { never: "a callback that throws and makes a failure of a success, or runs it again", tests: [observersHarmless] },
   "B-B8": { never: "a call from inside that locks the whole thing up", tests: [fromInside] },
@@ -191,7 +200,7 @@ export const flaws: Readonly<Record<string, Flaw>> = {
       ["packages/core/test/TaskGroup.test.ts", "starts all high tasks before the first normal one, and those before the low ones"]
     ]
   },
-  "B-B30": { never: "a server called ready or dead by mistake", later: "issue 5: commands" },
+  "B-B30": { never: "a server called ready or dead by mistake", tests: [anyAddress, inAChild, noStranger, anotherPort, returnsEarly] },
   "B-B31": {
     never: "no time limit, no back-off, no reason, no progress",
     tests: [ownClock, retryIsPart, nothingLost],

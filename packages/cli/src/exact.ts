@@ -178,21 +178,31 @@ const read = (running: Command.Running, taker: Taker): Effect.Effect<Reading, ne
     yield* Effect.addFinalizer(() => Fiber.interruptAll(taken))
     const pump = (which: Which, stream: Readable | undefined): void => {
       if (stream === undefined) return
-      open++
-      stream.on("data", (bytes: Uint8Array) => {
-        received += bytes.length
-        const taking = taker.add(which, bytes)
-        if (taking === undefined) return
+      // A stream that is paused flows again when its program ends: what comes while a chunk is being taken waits here.
+      const waiting: Array<Uint8Array> = []
+      let taking = false
+      const take = (bytes: Uint8Array): void => {
+        const effect = taker.add(which, bytes)
+        if (effect === undefined) return
+        taking = true
         busy++
         stream.pause()
-        const fiber = fork(taking)
+        const fiber = fork(effect)
         taken.add(fiber)
         fiber.addObserver(() => {
           taken.delete(fiber)
+          taking = false
           busy--
-          stream.resume()
+          while (!taking && waiting.length > 0) take(waiting.shift()!)
+          if (!taking) stream.resume()
           wake()
         })
+      }
+      open++
+      stream.on("data", (bytes: Uint8Array) => {
+        received += bytes.length
+        if (taking) waiting.push(bytes)
+        else take(bytes)
       })
       stream.once("close", () => {
         open--
@@ -206,7 +216,9 @@ const read = (running: Command.Running, taker: Taker): Effect.Effect<Reading, ne
       drained: Effect.callback((resume) => {
         let before = received
         let timer: NodeJS.Timeout | undefined
+        let over = false
         const stop = (): void => {
+          over = true
           clearTimeout(timer)
           wake = () => {}
         }
@@ -216,7 +228,10 @@ const read = (running: Command.Running, taker: Taker): Effect.Effect<Reading, ne
             resume(Effect.void)
           }
         }
-        const quiet = (): void => {
+        // This process may have been held up for longer than that: what is there is read in the next turn.
+        const quiet = (): void => void setImmediate(() => setImmediate(still))
+        const still = (): void => {
+          if (over) return
           if (received === before && busy === 0) {
             stop()
             return resume(Effect.void)

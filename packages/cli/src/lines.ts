@@ -22,7 +22,7 @@ export class InputError extends Data.TaggedError("InputError")<{
 export type OnBad = (error: InputError) => void
 
 /** How a place is written for people. */
-export const place = (source: string, line?: number, column?: number): string => {
+const place = (source: string, line?: number, column?: number): string => {
   const name = source === "-" ? "standard input" : source
   if (line === undefined) return name
   return column === undefined ? `${name}, line ${line}` : `${name}, line ${line}, column ${column}`

@@ -66,6 +66,8 @@ const naming: ReadonlySet<string> = new Set([
   "getopts",
   "wait"
 ])
+/** Those of them that read an assignment once more. */
+const declaring: ReadonlySet<string> = new Set(["declare", "typeset", "local"])
 /** Variables that are expanded, or evaluated, by bash when they are set or used. */
 const special = /^(?:PS[0-4]|PROMPT_COMMAND|ENV|BASH_ENV|RANDOM|SRANDOM|SECONDS|HISTCMD|OPTIND)\+?=/
 /** Flags of `declare` and its kin that make arrays, integers and references. */
@@ -207,11 +209,12 @@ class Reader {
     const before = this.script.slice(frame.word === -1 ? this.at : frame.word, this.at)
     const raw = unquoted(before)
     if (frame.redirected) return
-    if (/^[A-Za-z_][A-Za-z0-9_]*\[[^\]]*$/.test(raw) || /^\[[^\]]*$/.test(raw))
-      throw no("is in a subscript, which shells evaluate; give the value to a variable first")
+    if (/^[A-Za-z_][A-Za-z0-9_]*\[[^\]]*$/.test(raw) || /^\[[^\]]*$/.test(raw)) throw no("is in a subscript, which shells evaluate")
     const words = frame.words
     const head = headOf(words)
     if (evaluating.has(head)) throw no(`is in an argument of ${head}, which reads it as code`)
+    if (declaring.has(head) && assignment.test(raw))
+      throw no(`is assigned by ${head}, which evaluates what it gives to an array; assign it in a command of its own`)
     if (naming.has(head) && !assignment.test(raw))
       throw no(`is in an argument of ${head}, which reads it as the name of a variable, and evaluates subscripts in it`)
     if (special.test(raw)) throw no("is given to a variable that the shell evaluates")

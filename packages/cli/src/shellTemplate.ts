@@ -1,8 +1,8 @@
 /**
  * Reads a shell script with replacement strings, and puts references to variables in their place, so that the text of the script never depends on the input: values cannot become code.
  *
- * The script is read the way a POSIX shell reads it, as far as is needed to know in which kind of quotes a replacement stands. What some shells evaluate, whatever the quotes, is refused: arithmetic, subscripts, `eval`,
- * back-quotes, the script of an inner `sh -c`. A misreading could spoil a value, but not run it.
+ * What shells read again, whatever the quotes, is refused: arithmetic, subscripts, `eval` and its kin, back-quotes, the script of an inner `sh -c`. What a script does with a value later is its own affair: after `v={}`,
+ * `$((v))` evaluates it, and `ssh host "$v"` sends it to another shell.
  */
 import * as Result from "effect/Result"
 import * as CommandLine from "effect/process/CommandLine"

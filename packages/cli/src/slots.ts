@@ -162,6 +162,16 @@ const empties = (file: string): void => {
   }
 }
 
+/** Whether there is something in this file. */
+const holds = (file: string): boolean => {
+  try {
+    const state = fs.statSync(file)
+    return state.isFile() && state.size > 0
+  } catch {
+    return false
+  }
+}
+
 class Slot {
   private readonly tree: ProcessTree
   private readonly house: House
@@ -191,9 +201,9 @@ class Slot {
           clearTimeout(timer)
           const interrupted = Exit.isFailure(exit)
           if (interrupted) course.ask(run.stop, "stopped")
-          if (course.asked === undefined && job.answer !== undefined && "status" in job.answer)
-            return Effect.succeed(this.finish(job, look))
-          return Effect.flatMap(this.stopping(job), () => {
+          const byItself = course.asked === undefined && job.answer !== undefined && "status" in job.answer
+          if (byItself && !interrupted) return Effect.succeed(this.finish(job, look))
+          return Effect.flatMap(byItself ? Effect.void : this.stopping(job), () => {
             const ended = this.finish(job, look)
             if (!interrupted) return Effect.succeed(ended)
             ended.output.dispose()
@@ -216,7 +226,7 @@ class Slot {
       const { job, shell } = this
       const ending = shell === undefined || shell.dead ? Effect.void : Effect.promise(() => shell.quit())
       return Effect.andThen(
-        job === undefined ? Effect.void : Effect.andThen(this.kill(job), Effect.void),
+        job === undefined ? Effect.void : this.kill(job),
         Effect.andThen(
           ending,
           Effect.sync(() => this.branch?.release())
@@ -277,6 +287,8 @@ class Slot {
       }
       yield* job.branch.kill()
       yield* job.course.wait(patience)
+      // It hangs in the kernel, and is never asked again.
+      if (job.answer === undefined) this.shell = undefined
     })
   }
 
@@ -304,10 +316,10 @@ class Slot {
         return { ...notStarted(found.why, found.message), ...at }
       }
     }
-    if (!files.captured)
-      return Directory.isFull(path.dirname(files.stdout))
-        ? { ...notStarted("broken", full), ...at }
-        : { ...end, output: empty, received: 0, ...at }
+    if (!files.captured) {
+      const cut = [files.stdout, files.stderr].some((file) => holds(file) && Directory.isFull(file))
+      return { ...(cut ? notStarted("broken", full) : { ...end, output: empty, received: 0 }), ...at }
+    }
     try {
       const output = fromFiles(files.stdout, files.stderr, this.house.litter)
       if (output.size > 0 && Directory.isFull(this.house.directory)) {
@@ -328,4 +340,4 @@ const groupOf = (job: Job): number | undefined => (process.platform === "linux" 
 
 const killed: End = { why: "signal", exitCode: 0, signal: numberOf("SIGKILL") }
 
-const full = "there is no room left for its output"
+const full = "its output cannot be kept: no room is left"

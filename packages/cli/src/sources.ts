@@ -8,7 +8,7 @@ import type { Input } from "./job.ts"
 import { type Batch, cut, type InputError, inputError, type OnBad } from "./lines.ts"
 import * as ndjson from "./ndjson.ts"
 
-/** What is in the files. Arguments on the command line are one value each, whatever the format. */
+/** What is in the files. Arguments on the command line are values, whatever the format. */
 export type Format = "lines" | "ndjson" | "csv" | "tsv"
 
 export interface Options {
@@ -25,7 +25,7 @@ export interface Options {
    * @default "\n"
    */
   readonly delimiter?: string | undefined
-  /** Cuts each line into values, where the format is `lines`. */
+  /** Cuts each line into values, where the format is `lines`, and each argument. */
   readonly columns?: RegExp | undefined
   /**
    * `names`: the first line of each file names its columns.
@@ -119,19 +119,24 @@ const trimmer = (trim: Options["trim"]): ((text: string) => string) | undefined 
   }
 }
 
-const ofWords = (words: ReadonlyArray<string>, linked: boolean, options: Options): Single => {
-  const trim = trimmer(options.trim)
-  const kept = words.filter((word) => options.empty !== "skip" || !blank.test(word)).map((word) => trim?.(word) ?? word)
-  const inputs = async function* (): AsyncGenerator<Input> {
-    for (const word of kept) yield { values: [word] }
-  }
-  return of({ linked, total: kept.length, width: 1 }, inputs())
-}
-
 /** `split` would put what the groups of the expression caught between the values. */
 const splitter = (columns: RegExp): ((text: string) => ReadonlyArray<string>) => {
   const caught = new RegExp(`${columns.source}|`, columns.flags).exec("")!.length - 1
   return caught === 0 ? (text) => text.split(columns) : (text) => text.split(columns).filter((_, i) => i % (caught + 1) === 0)
+}
+
+/** With columns, a word is cut as a line is; a header it has not. */
+const ofWords = (words: ReadonlyArray<string>, linked: boolean, options: Options): Single => {
+  const trim = trimmer(options.trim)
+  const cut = options.columns === undefined ? undefined : splitter(options.columns)
+  const kept = words.filter((word) => options.empty !== "skip" || !blank.test(word))
+  const inputs = async function* (): AsyncGenerator<Input> {
+    for (const word of kept) {
+      const values = cut === undefined ? [word] : cut(word)
+      yield { values: trim === undefined ? values : values.map(trim) }
+    }
+  }
+  return of({ linked, total: kept.length, width: cut === undefined ? 1 : undefined }, inputs())
 }
 
 async function* linesAsRows(
@@ -301,29 +306,26 @@ export const make = (options: Options): Source => {
     onBad: options.onBad === "skip" ? (error) => skipped?.(error) : throwIt,
     stdin: () => options.stdin ?? inputFile.standardInput()
   }
-  const singles: Array<Single> = files.map((file) => ofFile(file, false, reading))
-  let readsFiles = files.length > 0
-  let standard = files.filter((file) => file === "-").length
-  for (const group of groups) {
-    if (group.kind === "arguments") {
-      singles.push(ofWords(group.words, group.linked, options))
-      continue
-    }
-    for (const file of group.words) singles.push(ofFile(file, group.linked, reading))
-    if (group.words.length > 0) readsFiles = true
-    standard += group.words.filter((file) => file === "-").length
+  const singles: Array<Single> = []
+  const readFiles: Array<string> = []
+  const addFile = (file: string, linked: boolean): void => {
+    readFiles.push(file)
+    singles.push(ofFile(file, linked, reading))
   }
-  if (groups.length === 0 && files.length === 0) {
-    singles.push(ofFile("-", false, reading))
-    readsFiles = true
+  for (const file of files) addFile(file, false)
+  for (const { kind, linked, words } of groups) {
+    // A `::::` without files is as empty as a `:::` without words.
+    if (kind === "arguments" || words.length === 0) singles.push(ofWords(words, linked, options))
+    else for (const file of words) addFile(file, linked)
   }
+  if (groups.length === 0 && files.length === 0) addFile("-", false)
 
-  const kind = readsFiles && (format === "ndjson" || headed(options, format)) ? "records" : "values"
+  const kind = readFiles.length > 0 && (format === "ndjson" || headed(options, format)) ? "records" : "values"
   const usage =
-    standard > 1
+    readFiles.filter((file) => file === "-").length > 1
       ? inputError("usage", "it is named twice, and can be read only once", "-")
       : kind === "records" && perJob > 1
-        ? inputError("usage", "records have names, so only one fits into a job; leave out -n, -N and --max-args", files[0] ?? "-")
+        ? inputError("usage", "records have names, so only one fits into a job; leave out -n, -N and --max-args", readFiles[0]!)
         : undefined
 
   const sets = linkedSets(singles)

@@ -77,16 +77,15 @@ export const take = (course: Course, tree: Tree): Effect.Effect<boolean> =>
     for (;;) {
       const { asked } = course
       for (const step of asked?.steps ?? []) {
-        if (yield* taken(course, tree, step)) return true
+        if (yield* taken(course, tree, asked!, step)) return true
         if (course.asked !== asked) break
       }
       if (course.asked === asked) return false
     }
   })
 
-const taken = (course: Course, tree: Tree, step: StopStep): Effect.Effect<boolean> =>
+const taken = (course: Course, tree: Tree, asked: Asked, step: StopStep): Effect.Effect<boolean> =>
   Effect.gen(function* () {
-    const { asked } = course
     const until = performance.now() + (step.for ?? defaultTime)
     let reached = yield* tree.signal(step.signal)
     for (let pause = shortPause; ; pause = Math.min(2 * pause, longPause)) {

@@ -37,7 +37,7 @@ export interface Reference {
   readonly text: string
 }
 
-export type Piece = string | Reference
+type Piece = string | Reference
 
 /** A replacement string, or braces that are meant literally, at a place of a text. */
 export interface Match {
@@ -188,7 +188,7 @@ export const missing = (needs: ReadonlyArray<Reference>, { fields, values }: Inp
 }
 
 /** A word of the command: constant, all values as arguments of their own, or put together. */
-export type Word = string | Reference | ReadonlyArray<Piece>
+type Word = string | Reference | ReadonlyArray<Piece>
 
 const isFixed = (word: Word): word is string => typeof word === "string"
 const isPieces = (word: Word): word is ReadonlyArray<Piece> => Array.isArray(word)
@@ -221,20 +221,7 @@ export interface Template {
 }
 
 /** Programs that read the word after `-c` as code. */
-export const shells: ReadonlySet<string> = new Set([
-  "sh",
-  "bash",
-  "dash",
-  "ash",
-  "zsh",
-  "ksh",
-  "mksh",
-  "fish",
-  "csh",
-  "tcsh",
-  "busybox",
-  "su"
-])
+const shells: ReadonlySet<string> = new Set(["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "busybox", "su"])
 
 export const isShell = (program: string): boolean => shells.has(program.slice(program.lastIndexOf("/") + 1))
 

@@ -147,9 +147,10 @@ describe("parse", () => {
       "$(eval {})"
     ])
     everywhere(/a variable that the shell evaluates/, ["PS4={}; set -x", "RANDOM={}", 'export PROMPT_COMMAND="{}"'])
-    everywhere(/variables with a type/, ["declare -i x={}", "x={}; declare -i x", "declare -a x; x={}", "f() { local -ri x; x={}; }"])
+    everywhere(/is assigned by/, ["declare -i x={}", "local v={}", "typeset a={}"])
+    everywhere(/variables with a type/, ["x={}; declare -i x", "declare -a x; x={}", "f() { local -ri x; x={}; }"])
     everywhere(/as the name of a variable/, ["export {}", "read {}", "unset {}", "declare {}=1", "local -r {}"])
-    always(["export X={}", "echo eval {}", "read x < {}", "local v={}", "eval-it {}"])
+    always(["export X={}", "echo eval {}", "read x < {}", "v={}; local v", "eval-it {}"])
   })
 
   it("refuses to write the script of an inner shell", () => {

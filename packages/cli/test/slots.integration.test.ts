@@ -189,6 +189,26 @@ describe.each(backends)("a program that is run $name", (backend) => {
       expect(events).toContain("stderr")
     })
 
+    it("is given chunk by chunk also when it has ended meanwhile", async () => {
+      const time = sleepTime()
+      let taking = 0
+      let most = 0
+      // So much stays in the pipe when the program ends, which is while its first bytes are being taken.
+      const ended = await run(sh(`: ${time}; echo; sleep 0.1; head -c 60000 /dev/zero`), {
+        output: {
+          onChunk: () => {
+            most = Math.max(most, ++taking)
+            return Effect.promise(async () => {
+              await until(() => running(time) === 0)
+              for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+              taking--
+            })
+          }
+        }
+      })
+      expect([most, ended.received, ended.exitCode]).toEqual([1, 60_001, 0])
+    })
+
     it("of one who was left running is not taken for that of the next", async () => {
       await using(backend, (executor, directory) =>
         Effect.gen(function* () {
@@ -267,6 +287,26 @@ describe.each(backends)("a program that is run $name", (backend) => {
       )
     })
 
+    it("by force leaves nobody at any moment of its start", async () => {
+      const time = sleepTime()
+      await using(backend, (executor) =>
+        Effect.gen(function* () {
+          for (let round = 0; round < 25; round++) {
+            const fiber = yield* Effect.forkChild(executor.run({ program: "sleep", args: [time] }, { ...usual, stop: [] }), {
+              startImmediately: true
+            })
+            const at = performance.now() + round / 10
+            while (performance.now() < at) yield* Effect.promise(() => new Promise(setImmediate))
+            yield* Fiber.interrupt(fiber)
+            expect(running(`sleep\0${time}`)).toBe(0)
+          }
+          // Whoever was about to start would have by now.
+          yield* executor.run(sh("sleep 0.05"), usual)
+          expect(running(`sleep\0${time}`)).toBe(0)
+        })
+      )
+    })
+
     it("is asked for by slot, and gives the end", async () => {
       const time = sleepTime()
       await using(backend, (executor) =>
@@ -283,7 +323,7 @@ describe.each(backends)("a program that is run $name", (backend) => {
       await using(backend, (executor, directory) =>
         Effect.gen(function* () {
           const ready = join(directory, "ready")
-          const program = sh(`trap 'touch "$1.asked"' TERM; touch "$1"; while :; do sleep 0.01; done`, ready)
+          const program = sh(`trap ': > "$1.asked"' TERM; touch "$1"; while :; do sleep 0.01; done`, ready)
           const fiber = yield* Effect.forkChild(executor.run(program, usual))
           yield* Effect.promise(() => until(() => fs.existsSync(ready)))
           executor.stop(1, [{ signal: "SIGTERM", for: 3_600_000 }], "timeout")

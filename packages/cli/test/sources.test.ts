@@ -90,6 +90,7 @@ describe("the sources", () => {
   it("are nothing where one of them is", async () => {
     expect(await values([words("a"), words()])).toEqual([])
     expect(await values([words(), words("a")])).toEqual([])
+    expect(await values([files()])).toEqual([])
     expect(await ofStdin("")).toEqual([])
   })
 
@@ -107,6 +108,7 @@ describe("the sources", () => {
 
   it("are cut into columns, with names where the first line has them", async () => {
     expect(await ofStdin("a,b\nc\n", { columns: /,/ })).toEqual(["a|b", "c"])
+    expect(await values([words("a, b", "c")], { columns: /,/, trim: "both" })).toEqual(["a|b", "c"])
     expect(await ofStdin("a1b22c\n", { columns: /([0-9])+/ })).toEqual(["a|b|c"])
     expect(await inputs([], { stdin: Readable.from(["n m\n1 2\n"]), columns: / /, header: "names" })).toEqual([
       { values: ["1", "2"], fields: { n: "1", m: "2" } }

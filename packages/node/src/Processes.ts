@@ -47,7 +47,7 @@ import { Pool } from "./internal/pool/pool.ts"
 import * as processLink from "./internal/pool/processLink.ts"
 import { servicesOf } from "./internal/pool/runner.ts"
 import { bootOf, read, readMemory } from "./internal/pool/settings.ts"
-import * as watchdogs from "./internal/pool/watchdog.ts"
+import * as ProcessTree from "./ProcessTree.ts"
 
 /**
  * The options of the layer. Wrong values and unknown names are refused at once by a `RangeError`.
@@ -95,19 +95,18 @@ export const layer = (options: Options = {}): Layer.Layer<Processes> => {
   const { heap } = readMemory(where, options.memory, ["heap"])
   const boot = bootOf("process", plan)
   const flags = heap === undefined ? [] : [`--max-old-space-size=${Math.max(1, Math.round(heap / 2 ** 20))}`]
-  const make = Effect.sync(() => {
-    const watchdog = watchdogs.make()
-    return { watchdog, pool: new Pool(plan, (_worker, listener) => processLink.open({ boot, plan, flags, watchdog }, listener)) }
-  })
+  const make = (tree: ProcessTree.ProcessTree): Pool =>
+    new Pool(plan, (_worker, listener) => processLink.open({ boot, plan, flags, tree }, listener))
   return Layer.effectContext(
     Effect.map(
-      Effect.acquireRelease(make, ({ pool, watchdog }) =>
-        Effect.ensuring(
-          pool.close,
-          Effect.promise(() => watchdog.quit())
+      // The tree closes after the pool, and waits until what the last workers left behind is gone.
+      Effect.flatMap(ProcessTree.make(), (tree) =>
+        Effect.acquireRelease(
+          Effect.sync(() => make(tree)),
+          (pool) => pool.close
         )
       ),
-      ({ pool }) => servicesOf(Processes, plan, pool)
+      (pool) => servicesOf(Processes, plan, pool)
     )
   )
 }

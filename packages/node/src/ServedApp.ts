@@ -80,7 +80,7 @@ export type { Ended, Place, ServedApp } from "./internal/served/run.ts"
  * import * as Effect from "effect/Effect"
  * import * as Schedule from "effect/Schedule"
  *
- * const restart = Schedule.both(Schedule.exponential("10 millis"), Schedule.recurs(3))
+ * const restart = Schedule.upTo(Schedule.exponential("10 millis"), { times: 3 })
  * const program = Effect.gen(function*() {
  *   const app = yield* ServedApp.make(`"${process.execPath}" -e 'require("http").createServer(() => process.exit(1)).listen({port}, "{ip}")'`, { restart })
  *   yield* Effect.ignore(Effect.tryPromise(() => fetch(app.url)))

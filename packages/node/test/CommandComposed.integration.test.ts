@@ -24,6 +24,14 @@ const script = (text: string, args: ReadonlyArray<string> = [], options: Command
   Command.make(text, args, { shell: "sh", env: { MARK: mark }, ...options })
 
 describe("a command", () => {
+  it("is yielded in a generator", async () => {
+    const program = Effect.gen(function* () {
+      const { stdout } = yield* Command.template`echo ${"it's"}`
+      return stdout
+    })
+    expect(await Effect.runPromise(program)).toBe("it's\n")
+  })
+
   it("runs for each item of a parallelMap, and its failure is that item's outcome", async () => {
     const result = await Effect.runPromise(
       parallelMap([0, 3, 0], (code) => script(`echo "$1"; exit "$1"`, [String(code)]), { concurrency: 2 })

@@ -202,7 +202,9 @@ describe.each(backends)("the tree of a command that is started $name", ({ provid
           let text = ""
           stdout!.on("data", (data) => (text += data))
           await once(stdout!, "data")
-          await Promise.all([Effect.runPromise(stop), Effect.runPromise(stop)])
+          const first = Effect.runPromise(stop)
+          await until(() => text.includes("TERM"))
+          await Promise.all([first, Effect.runPromise(stop)])
           expect(carriers(mark)).toEqual([])
           expect(text).toBe("ready\nTERM\n")
         }

@@ -155,6 +155,21 @@ describe("Branch.count", () => {
     }))
 })
 
+describe("a chain of processes, each of which lives for a millisecond and starts the next", () => {
+  it("is seen by every look, and ends when it is killed", () =>
+    withTree(async (tree) => {
+      const branch = tree.branch()
+      const path = join(fs.mkdtempSync(join(tmpdir(), "skein-test-")), "hop")
+      fs.writeFileSync(path, `#!/bin/sh\n"$0" &\n`, { mode: 0o755 })
+      await startIn(branch, `echo ready; exec ${path}`)
+      let missed = 0
+      for (let i = 0; i < 200; i++) if ((await Effect.runPromise(branch.count)) === 0) missed++
+      await Effect.runPromise(branch.kill())
+      expect([missed, carriers(own(branch))]).toEqual([0, []])
+      fs.rmSync(join(path, ".."), { recursive: true })
+    }))
+})
+
 describe("ProcessTree.make", () => {
   it("refuses a wrong option", () => {
     expect(() => ProcessTree.make({ idle: -1 })).toThrow("ProcessTree.make: idle must be a duration that is not negative, got -1")

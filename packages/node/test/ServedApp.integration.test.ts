@@ -459,6 +459,12 @@ describe("ServedApp.make, its end", () => {
     expect([carriers(mark), await refused(app.port), app.status().state]).toEqual([[], true, "ended"])
   })
 
+  it("has given back its port when its scope has closed, though a process takes its time to end", async () => {
+    // A process gives up its memory before its sockets, and with the memory its environment, by which it is known.
+    const app = await run(make("child heavy", { command: { ...marked(), stop: [] } }))
+    expect(await refused(app.port)).toBe(true)
+  })
+
   it("tells who waits for its end that it was stopped with its scope", async () => {
     const app = await run(make())
     const error = await Effect.runPromise(Effect.flip(app.awaitEnd))

@@ -71,7 +71,7 @@ describe.each(names)("chaos among the workers of the %s flavour", (flavour) => {
     // From outside, processes are killed when so many outcomes are there.
     const moments = new Set(Array.from({ length: flavour === "process" ? strikers / 4 : 0 }, () => Math.floor(draw() * size)))
     const victim = (): void => {
-      const pids = carriers("SKEIN_POOL=").filter((pid) => children().includes(pid))
+      const pids = carriers("SKEIN_TREE=").filter((pid) => children().includes(pid))
       const pid = pids[Math.floor(draw() * pids.length)]
       if (pid !== undefined) process.kill(pid, "SIGKILL")
     }

@@ -11,7 +11,7 @@ import * as Command from "../src/Command.ts"
 import * as helper from "../src/internal/command/helper.ts"
 import { Current } from "../src/internal/command/starter.ts"
 
-const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(Effect.provide(effect, helper.layer))
+const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(Effect.provide(effect, helper.layer()))
 
 const script = (text: string, options: Command.Options = {}): Command.Command => Command.make(text, [], { shell: "sh", ...options })
 
@@ -91,11 +91,11 @@ describe("the spawn helper", () => {
     )
   })
 
-  it("that is not there is said in a typed failure", async () => {
-    const broken = helper.open({ boot: new URL("file:///no/such/spawner.js") })
+  it("that cannot run is a typed failure", async () => {
+    const broken = helper.open({ boot: new URL("./fixtures/brokenSpawner.ts", import.meta.url) })
     const error = await Effect.runPromise(Effect.flip(Effect.provideService(Command.make("true"), Current, broken)))
     await broken.close()
-    expect([error.reason._tag, error.message]).toEqual(["SpawnFailed", expect.stringContaining("the helper")])
+    expect([error.reason._tag, error.message]).toEqual(["SpawnFailed", expect.stringContaining("it ended with exit code 3")])
   })
 
   it("that stands still is given up after a while", async () => {
@@ -200,7 +200,7 @@ describe("the spawn helper", () => {
 
   it("runs commands beside those that another helper runs", async () => {
     const pids = await Effect.runPromise(
-      Effect.all([Effect.provide(starter, helper.layer), Effect.provide(starter, helper.layer)], { concurrency: 2 })
+      Effect.all([Effect.provide(starter, helper.layer()), Effect.provide(starter, helper.layer())], { concurrency: 2 })
     )
     expect(new Set(pids).size).toBe(2)
   })

@@ -285,10 +285,11 @@ export const open = ({ boot = ourBoot(), patience = 30_000 }: Options = {}): Sta
 }
 
 /** Commands that run with this layer are spawned by a helper, which ends with it. */
-export const layer: Layer.Layer<never> = Layer.effect(
-  Current,
-  Effect.acquireRelease(
-    Effect.sync(() => open()),
-    (starter) => Effect.promise(starter.close)
+export const layer = (options: Options = {}): Layer.Layer<never> =>
+  Layer.effect(
+    Current,
+    Effect.acquireRelease(
+      Effect.sync(() => open(options)),
+      (starter) => Effect.promise(starter.close)
+    )
   )
-)

@@ -1,4 +1,5 @@
 /** The way to a worker process. */
+import * as Effect from "effect/Effect"
 import { Buffer } from "node:buffer"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
@@ -8,10 +9,10 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { serialize } from "node:v8"
 import { kind } from "./frame.ts"
+import type { ProcessTree } from "../../ProcessTree.ts"
 import { encode, Frames, partsOf } from "./frameBytes.ts"
 import { answersFd, callsFd, loadingAt, revokedAt, slotBytes, startedAt } from "./processBoard.ts"
 import type { End, Link, Listener } from "./seat.ts"
-import type { Watchdog } from "./watchdog.ts"
 import type { Plan } from "./settings.ts"
 import { slotCount } from "./worker.ts"
 
@@ -20,7 +21,8 @@ export interface ProcessOptions {
   readonly plan: Plan
   /** Flags of Node beyond those of the plan. */
   readonly flags: ReadonlyArray<string>
-  readonly watchdog: Watchdog
+  /** Ends what a process leaves behind, and the process itself with this one. */
+  readonly tree: ProcessTree
 }
 
 /** How long a process has after SIGTERM, and its pipes after its end, in milliseconds. */
@@ -35,18 +37,19 @@ const openBoard = (): number => {
   return fd
 }
 
-export const open = ({ boot, flags, plan, watchdog }: ProcessOptions, listener: Listener): Link => {
+export const open = ({ boot, flags, plan, tree }: ProcessOptions, listener: Listener): Link => {
   const board = openBoard()
-  const watched = watchdog.watch()
+  const branch = tree.branch()
+  const [tagName, tag] = branch.variable
   const config = JSON.stringify({ concurrency: plan.concurrency, heap: plan.recycle.heap < Infinity })
   const child = spawn(process.execPath, [...(plan.execArgv ?? process.execArgv), ...flags, fileURLToPath(boot), config], {
-    env: { ...(plan.env ?? process.env), [watched.tag[0]]: watched.tag[1] },
+    env: { ...(plan.env ?? process.env), [tagName]: tag },
     stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", board],
     // A group of its own, so that its descendants can be killed with it.
     detached: true
   })
   const pid = child.pid
-  if (pid !== undefined) watched.add(pid)
+  if (pid !== undefined) branch.lead(pid)
   const outbox = child.stdio[callsFd] as Socket
   const inbox = child.stdio[answersFd] as unknown as Socket
   const word = Buffer.alloc(4)
@@ -81,11 +84,8 @@ export const open = ({ boot, flags, plan, watchdog }: ProcessOptions, listener: 
     if (ended) return
     ended = true
     clearTimeout(killTimer)
-    // What it left behind in its group.
-    if (pid !== undefined) {
-      signal(child, "SIGKILL")
-      watched.remove(pid)
-    }
+    // What it left behind, in its group and beyond. The tree waits for that when it closes.
+    Effect.runFork(branch.kill(pid))
     listener.onEnd(end)
     fs.closeSync(board)
     outbox.destroy()

@@ -125,7 +125,7 @@ const serves = (spec: Spec, port: number): Effect.Effect<boolean> =>
 /** The ports that the app chose, those first that are on its address. */
 const portsOf = (ip: string | undefined, before: ReadonlySet<string>, app: Launched): ReadonlyArray<number> => {
   if (!available || app.form === "function") return []
-  const fresh = listeners().filter(({ inode }) => true)
+  const fresh = listeners().filter(({ inode }) => !before.has(inode))
   if (fresh.length === 0) return []
   const owners = ownersOf(fresh, app.family)
   const own = fresh.filter((_, index) => owners[index]!.of === "family")

@@ -127,8 +127,9 @@ export class Watchdog {
         detached: true,
         cwd: "/"
       })
-      this.#sh = sh
       sh.on("error", () => {})
+      if (sh.pid === undefined) return
+      this.#sh = sh
       sh.stdin!.on("error", () => {})
       sh.once("exit", () => {
         // Somebody killed it. Whoever is on the board gets another.
