@@ -425,7 +425,7 @@ describe("a command", () => {
     const parent = sh(`sleep ${text} & setsid sleep ${text} & echo starts >> "$1"; wait`, [path])
     const program = Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(parent)
-      yield* until(() => linesOf(path).length === 1 && living(text).length >= 2)
+      yield* until(() => linesOf(path).length === 1 && living(text).length === 3)
       yield* Fiber.interrupt(fiber)
       return living(text)
     })

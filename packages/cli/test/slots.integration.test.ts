@@ -4,12 +4,16 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import type { Ended, Executor, Run, StopStep } from "../src/executor.ts"
 import type { Program } from "../src/job.ts"
 import * as slots from "../src/slots.ts"
 import { type Backend, backends, running, textOf, until, using, usual } from "./fixtures/executors.ts"
+
+/** `pnpm soak` runs it at full size. */
+const rounds = process.env["SKEIN_SOAK"] === "1" ? 100 : 10
 
 let names = 0
 /** A length of sleep that no other test uses, so that its processes can be told apart. */
@@ -527,10 +531,29 @@ describe("slots", () => {
     expect(fs.existsSync(`/proc/${shell}`)).toBe(false)
   })
 
+  it("leave nothing behind at whatever moment this process is killed", async () => {
+    for (let round = 0; round < rounds; round++) {
+      const time = sleepTime()
+      const directory = fs.mkdtempSync(join(tmpdir(), "skein-test-"))
+      const parent = spawn(process.execPath, [join(import.meta.dirname, "fixtures/slotsChurn.ts"), directory, time], { stdio: "inherit" })
+      try {
+        await until(() => running(`sleep\0${time}`) > 0)
+        // A fixed sequence that spreads over a few lives of a job.
+        await new Promise((resolve) => setTimeout(resolve, (round * 37) % 101))
+        parent.kill("SIGKILL")
+        await until(() => running(time) === 0 && running(directory) === 0)
+        expect(fs.readdirSync(directory)).toEqual([])
+      } finally {
+        parent.kill("SIGKILL")
+        fs.rmSync(directory, { recursive: true })
+      }
+    }
+  })
+
   it("leave nothing behind when this process is killed, but what was left running on purpose", async () => {
     const time = sleepTime()
     const kept = sleepTime()
-    const directory = fs.mkdtempSync(join(process.env["TMPDIR"] ?? "/tmp", "skein-test-"))
+    const directory = fs.mkdtempSync(join(tmpdir(), "skein-test-"))
     const parent = spawn(process.execPath, [join(import.meta.dirname, "fixtures/slotsParent.ts"), directory, time, kept], {
       stdio: "inherit"
     })

@@ -423,6 +423,12 @@ describe("ServedApp.make, its end", () => {
     ])
   })
 
+  it("fails with what stopped its command, when that has a time limit of its own", async () => {
+    const app = make("", { command: { ...marked(), timeout: "2 seconds" } })
+    const error = await failureOf(Effect.flatMap(app, ({ awaitEnd }) => awaitEnd))
+    expect(error.message).toMatch(/failed with .*took longer than 2s/)
+  })
+
   it("gives an app that chose its port that same port when it starts it again", async () => {
     const program = Effect.gen(function* () {
       const app = yield* make("", { port: "own", restart: Schedule.recurs(1) })
@@ -497,6 +503,7 @@ describe("ServedApp.make, interrupted", () => {
       return app
     })
     const app = await run(program)
-    expect(app.status().state).toBe("ended")
+    const error = await Effect.runPromise(Effect.flip(app.awaitEnd))
+    expect([app.status().state, error.reason._tag, app.status().error?.reason._tag]).toEqual(["ended", "Closed", "Died"])
   })
 })

@@ -118,7 +118,7 @@ const descriptors = (pid: number): ReadonlyArray<string> => {
 }
 
 const isOf = (pid: number, { root, tags }: Family): boolean => {
-  for (let at = pid, steps = 0; at > 1 && steps < 1_000; steps++) {
+  for (let at = pid, steps = 0; at > 0 && steps < 1_000; steps++) {
     if (at === root) return true
     const stat = statOf(at)
     if (stat === undefined) break

@@ -8,10 +8,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import * as Command from "../src/Command.ts"
-import * as helper from "../src/internal/command/helper.ts"
-import { Current } from "../src/internal/command/starter.ts"
+import * as SpawnHelper from "../src/SpawnHelper.ts"
 
-const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(Effect.provide(effect, helper.layer()))
+const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(Effect.provide(effect, SpawnHelper.layer()))
 
 const script = (text: string, options: Command.Options = {}): Command.Command => Command.make(text, [], { shell: "sh", ...options })
 
@@ -92,25 +91,28 @@ describe("the spawn helper", () => {
   })
 
   it("that cannot run is a typed failure", async () => {
-    const broken = helper.open({ boot: new URL("./fixtures/brokenSpawner.ts", import.meta.url) })
-    const error = await Effect.runPromise(Effect.flip(Effect.provideService(Command.make("true"), Current, broken)))
-    await broken.close()
+    const boot = new URL("./fixtures/brokenSpawner.ts", import.meta.url)
+    const error = await Effect.runPromise(Effect.provide(Effect.flip(Command.make("true")), SpawnHelper.layer({ boot })))
     expect([error.reason._tag, error.message]).toEqual(["SpawnFailed", expect.stringContaining("it ended with exit code 3")])
   })
 
   it("that stands still is given up after a while", async () => {
-    const slow = helper.open({ patience: 300 })
-    const provide = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(Effect.provideService(effect, Current, slow))
-    try {
-      const first = await provide(starter)
+    const program = Effect.gen(function* () {
+      const first = yield* starter
       process.kill(first, "SIGSTOP")
-      const error = await provide(Effect.flip(Command.make("true")))
+      const error = yield* Effect.flip(Command.make("true"))
       expect([error.reason._tag, error.message]).toEqual(["SpawnFailed", expect.stringContaining("does not answer")])
-      await until(() => !alive(first))
-      expect(await provide(starter)).not.toBe(first)
-    } finally {
-      await slow.close()
-    }
+      yield* Effect.promise(() => until(() => !alive(first)))
+      expect(yield* starter).not.toBe(first)
+    })
+    await Effect.runPromise(Effect.provide(program, SpawnHelper.layer({ patience: "2 seconds" })))
+  })
+
+  it("refuses options that are wrong or unknown", () => {
+    const wrong = (options: object) => () => SpawnHelper.layer(options)
+    expect(wrong({ patience: 0 })).toThrow("SpawnHelper.layer: patience must be")
+    expect(wrong({ boot: "here" })).toThrow('SpawnHelper.layer: boot must be a URL, got "here"')
+    expect(wrong({ size: 2 })).toThrow("SpawnHelper.layer: ")
   })
 
   it("starts with the directory, mask and environment that this process has then", async () => {
@@ -200,7 +202,7 @@ describe("the spawn helper", () => {
 
   it("runs commands beside those that another helper runs", async () => {
     const pids = await Effect.runPromise(
-      Effect.all([Effect.provide(starter, helper.layer()), Effect.provide(starter, helper.layer())], { concurrency: 2 })
+      Effect.all([Effect.provide(starter, SpawnHelper.layer()), Effect.provide(starter, SpawnHelper.layer())], { concurrency: 2 })
     )
     expect(new Set(pids).size).toBe(2)
   })
