@@ -65,65 +65,56 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
   }
 }
 
-const say = (text: string): void => void process.stderr.write(`${text}\n`)
-
-/** effect/cli explains, completes and tells the version; what was said is split here, since the command's own words are not ours to read. */
-const explained = (name: string | undefined, words: Split | undefined, argv: ReadonlyArray<string>, ended: (code: number) => void) => {
+/** effect/cli explains, completes and tells the version. It never sees the words of a command, which are not ours to read. */
+const explained = (args: ReadonlyArray<string>) => {
   const root = Command.make("skein").pipe(
     Command.withDescription("Programs and tasks over many inputs, a bounded number at once."),
     Command.withSubcommands(
-      Object.entries(subcommands).map(([own, { about, entries, examples, handler, operands }]) =>
-        Command.make(own, { ...flags.described(entries), words: Argument.variadic(Argument.String(operands)) } as never, () =>
-          words === undefined || own !== name
-            ? Effect.void
-            : Effect.match(handler(words, argv), {
-                onSuccess: ended,
-                onFailure: ({ message }) => {
-                  say(`skein ${own}: ${message}`)
-                  ended(trouble)
-                }
-              })
+      Object.entries(subcommands).map(([name, { about, entries, examples, operands }]) =>
+        Command.make(
+          name,
+          { ...flags.described(entries), words: Argument.variadic(Argument.String(operands)) } as never,
+          () => Effect.void
         ).pipe(Command.withDescription(about), Command.withExamples(examples))
       ) as never
     )
   )
-  const args = name === undefined || words === undefined ? argv : [name, ...words.flags, "--", ...words.command]
   return Command.runWith(root, { version })(args).pipe(
-    Effect.provideService(CliConfig.CliConfig, { builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] } as never),
-    Effect.provide(NodeServices.layer)
+    Effect.provide(CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })),
+    Effect.provide(NodeServices.layer),
+    Effect.as(0),
+    // It has said what it had to say.
+    Effect.catch(() => Effect.succeed(trouble))
   )
 }
 
-const main = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
-  Effect.gen(function* () {
-    const [name, ...rest] = argv
-    const subcommand = name === undefined ? undefined : Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
-    let code = 0
-    if (subcommand === undefined) {
-      if (name === undefined || name.startsWith("-")) {
-        yield* explained(undefined, undefined, argv.length === 0 ? ["--help"] : argv, () => {})
-        return argv.length === 0 ? trouble : 0
-      }
-      const meant = nearest(name, Object.keys(subcommands))
-      say(
-        `skein: there is no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean skein ${meant}?`}\nskein --help lists them`
-      )
-      return trouble
-    }
-    const words = split(rest, flags.shapes(subcommand.entries))
-    if (Result.isFailure(words)) {
-      say(`skein ${name}: ${words.failure.message}\nskein ${name} --help lists the flags`)
-      return trouble
-    }
-    yield* explained(name, words.success, argv, (ended) => (code = ended))
-    return code
-  }).pipe(
-    Effect.catchCause((cause) => {
-      if (cause.reasons.every(Cause.isFailReason)) return Effect.succeed(trouble)
-      say(`skein: this is a fault of skein, please report it\n${Cause.pretty(cause)}`)
-      return Effect.succeed(trouble)
-    })
+const about = /^--(?:help|version|completions(?:=.*)?)$/
+
+const main = (argv: ReadonlyArray<string>): Effect.Effect<number> => {
+  const [name, ...rest] = argv
+  if (name === undefined) return Effect.as(explained(["--help"]), trouble)
+  if (name.startsWith("-")) return explained(argv)
+  const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
+  if (subcommand === undefined) {
+    const meant = nearest(name, Object.keys(subcommands))
+    const hint = meant === undefined ? "" : `; did you mean skein ${meant}?`
+    return complain(`skein: there is no command ${JSON.stringify(name)}${hint}\nskein --help lists them`)
+  }
+  const words = split(rest, flags.shapes(subcommand.entries))
+  if (Result.isFailure(words)) return complain(`skein ${name}: ${words.failure.message}\nskein ${name} --help lists the flags`)
+  const asked = words.success.flags.find((flag) => about.test(flag))
+  if (asked !== undefined) return explained([name, asked])
+  return subcommand.handler(words.success, argv).pipe(
+    Effect.catch(({ message }) => complain(`skein ${name}: ${message}`)),
+    Effect.catchDefect((defect) => complain(`skein: this is a fault of skein, please report it\n${Cause.pretty(Cause.die(defect))}`))
   )
+}
+
+const complain = (text: string): Effect.Effect<number> =>
+  Effect.sync(() => {
+    process.stderr.write(`${text}\n`)
+    return trouble
+  })
 
 // Whoever reads our messages may have gone; that is no reason to die.
 process.stderr.on("error", () => {})

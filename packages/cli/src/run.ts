@@ -54,16 +54,17 @@ const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<str
     yield* Effect.addFinalizer(() => Effect.sync(() => reading.abort()))
     const view = yield* progress.make({ mode: given.output === "inherit" && given.progress === "auto" ? "off" : given.progress })
     const say = (text: string): void => void Effect.runFork(view.log(`skein: ${text}`))
+    const leftOut = ({ message }: { readonly message: string }): void => say(`left out: ${message}`)
     const source = sources.make({
       ...given.source,
       groups: split.groups,
       signal: reading.signal,
-      skipped: (error) => say(`skipped: ${error.message}`)
+      skipped: leftOut
     })
     const stdout = yield* sink.make({ fd: 1, name: "standard output", around: sharesTerminal(1) ? view.around : undefined })
     const stderr = yield* sink.make({ fd: 2, name: "standard error", around: sharesTerminal(2) ? view.around : undefined })
     const names = source.kind === "records" ? yield* namesOf(source) : undefined
-    const all = jobsOf(given, source, yield* fromResult(makerOf(given, split, source, names)), view.total)
+    const all = jobsOf(given, source, yield* fromResult(makerOf(given, split, source, names)), leftOut, view.total)
     if (given.action === "print") return yield* Effect.as(print(all, stdout), undefined)
 
     const executor = yield* executorOf(given)
@@ -186,12 +187,17 @@ const jobsOf = async function* (
   given: settings.Settings,
   source: sources.Source,
   make: jobs.MakeJob,
+  skipped: (error: { readonly message: string }) => void,
   ended: (count: number) => void
 ): AsyncGenerator<Job> {
   let seq = 0
   for await (const input of source.inputs) {
     const made = make(input, ++seq)
-    if (Result.isFailure(made)) throw made.failure
+    if (Result.isFailure(made)) {
+      if (given.source.onBad === "stop") throw made.failure
+      skipped(made.failure)
+      continue
+    }
     const job = made.success
     // Text and key are made late, by the job itself.
     yield given.pass === "arguments"

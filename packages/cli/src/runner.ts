@@ -141,9 +141,12 @@ export const make = (plan: Plan): Runner => {
         ? "capture"
         : { onChunk: (which, bytes) => (broken() ? Effect.void : orStop(outputs.chunk(job, which, bytes))) }
 
+  /** Gives nothing where it did not come to a start: a place that is waited for may never come while the limiter is paused. */
   const attempt = (job: Job, number: number): Effect.Effect<{ readonly ended: Ended; readonly slot: number } | undefined> =>
-    plan.limiter.withPermit(
-      Effect.suspend(() => {
+    Effect.suspend(() => {
+      const bell = alarm.bell()
+      const run = Effect.suspend(() => {
+        bell.mute()
         if (phase !== "running") return Effect.undefined
         const slot = take()
         slots[slot] = { startedAt: performance.now() }
@@ -161,7 +164,8 @@ export const make = (plan: Plan): Runner => {
             Effect.ensuring(Effect.sync(() => (slots[slot] = undefined)))
           )
       })
-    )
+      return Effect.raceFirst(plan.limiter.withPermit(run), Effect.as(bell.rings, undefined))
+    })
 
   const again = (ended: Ended, attempts: number): boolean =>
     phase === "running" &&
@@ -311,12 +315,24 @@ class Alarm {
 
   /** Waits so long, or until it rings. */
   within(millis: number): Effect.Effect<void> {
+    return Effect.raceFirst(Effect.sleep(millis), this.bell().rings)
+  }
+
+  /** One who waits. Once it is muted it waits for ever. */
+  bell(): { readonly rings: Effect.Effect<void>; readonly mute: () => void } {
+    let wake: (() => void) | undefined
+    let muted = false
+    const mute = (): void => {
+      muted = true
+      if (wake !== undefined) this.waiting.delete(wake)
+    }
     const rings = Effect.callback<void>((resume) => {
+      if (muted) return
       if (this.rung) return resume(Effect.void)
-      const wake = (): void => resume(Effect.void)
+      wake = () => resume(Effect.void)
       this.waiting.add(wake)
-      return Effect.sync(() => this.waiting.delete(wake))
+      return Effect.sync(mute)
     })
-    return Effect.raceFirst(Effect.sleep(millis), rings)
+    return { rings, mute }
   }
 }

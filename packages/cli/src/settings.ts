@@ -53,13 +53,7 @@ const pattern = (text: string): sizes.Read<RegExp> => {
   }
 }
 
-const nonEmpty = (text: string): sizes.Read<string> => (text === "" ? Result.fail("must not be empty") : Result.succeed(unescape(text)))
-
-/** The escapes that `xargs -d` and `parallel -d` know. */
-const unescape = (text: string): string =>
-  text.replaceAll(/\\(?:x([0-9a-fA-F]{2})|([0nrt\\]))/g, (_, hex: string | undefined, letter: string) =>
-    hex !== undefined ? String.fromCharCode(Number.parseInt(hex, 16)) : { "0": "\0", n: "\n", r: "\r", t: "\t", "\\": "\\" }[letter]!
-  )
+const nonEmpty = (text: string): sizes.Read<string> => (text === "" ? Result.fail("must not be empty") : Result.succeed(text))
 
 /** The most that the number of jobs can be raised to while they run. */
 const headroom = 256
@@ -109,7 +103,7 @@ export const read = (flags: ReadonlyArray<string>) => {
   const source: Omit<SourceOptions, "groups" | "signal" | "skipped"> = {
     files: values.has("arg-file") ? values.all("arg-file") : undefined,
     format,
-    delimiter: values.has("null") ? "\0" : values.read("delimiter", nonEmpty),
+    delimiter: values.has("null") ? "\0" : values.read("delimiter", sizes.delimiter),
     columns: values.read("colsep", pattern),
     header: values.has("header") ? values.word("header", "none" as "none" | "names") : undefined,
     trim: values.word("trim", "none" as "none" | "left" | "right" | "both"),

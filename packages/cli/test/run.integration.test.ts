@@ -230,6 +230,15 @@ describe("input", () => {
     expect(stderr).toMatch(/standard input, line 2: /)
   })
 
+  it("of a record without the field is refused, or left out where that is asked for", async () => {
+    const stdin = '{"a":1}\n{"b":2}\n{"a":3}\n'
+    const run = (...flags: ReadonlyArray<string>) => skein(["run", "-k", "-f", "ndjson", ...flags, "--", "echo", "{a}"], { stdin })
+    expect(await run()).toMatchObject({ code: 255, stdout: "1\n" })
+    const skipping = await run("--on-bad-input", "skip")
+    expect([skipping.code, skipping.stdout]).toEqual([0, "1\n3\n"])
+    expect(skipping.stderr).toMatch(/left out: input 2 has no field "a"/)
+  })
+
   it("of a line that is too long is refused", async () => {
     const { code, stderr } = await skein(["run", "--max-line", "1K", "--", "echo", "{}"], { stdin: "x".repeat(5000) })
     expect(code).toBe(255)
@@ -267,6 +276,11 @@ describe("the words of the command line", () => {
     const { code, stderr, stdout } = await skein(words, { stdin: "name\nx\n" })
     expect([code, stdout]).toEqual([255, ""])
     expect(stderr).toMatch(message)
+  })
+
+  it("may be said twice, and the last counts", async () => {
+    const { stdout } = await skein(["run", "-o", "none", "-k", "-k", "-o", "group", "--", "echo", ":::", "a"])
+    expect(stdout).toBe("a\n")
   })
 
   it("are explained, and completed", async () => {

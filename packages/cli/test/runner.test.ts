@@ -77,7 +77,7 @@ const nothing: Outputs = {
   end: Effect.void
 }
 
-type Some = Partial<Omit<runner.Plan, "limiter">> & { readonly permits?: number }
+type Some = Partial<runner.Plan> & { readonly permits?: number }
 
 const make = (executor: Executor, { permits = 2, ...some }: Some) =>
   Effect.map(Limiter.make({ permits }), (limiter) =>
@@ -239,6 +239,20 @@ describe("a run", () => {
     const verdict = await runToEnd(executor, { jobs: jobs(3), permits: 1, deadline: 20 })
     expect(verdict.reason).toEqual({ _tag: "Deadline" })
     expect(notes).toEqual(["1 starts in 1", "1 is asked to stop: SIGTERM"])
+  })
+
+  it("does not wait for a place that does not come, once it drains", async () => {
+    const { executor, notes } = world()
+    const verdict = await Effect.runPromise(
+      Effect.gen(function* () {
+        const limiter = yield* Limiter.make({ permits: 1 })
+        yield* limiter.pause
+        const made = yield* make(executor, { limiter, jobs: jobs(3), deadline: 20 })
+        return yield* made.run
+      })
+    )
+    expect(notes).toEqual([])
+    expect(verdict).toEqual({ reason: { _tag: "Deadline" }, notStarted: 3, exhausted: true })
   })
 
   it("stops what takes many times the median, once there is one", async () => {

@@ -59,7 +59,7 @@ describe("what makes no sense", () => {
     [["--retries", "-1"], /^--retries must be a whole number of at least 0, got "-1"/],
     [["--max-load", "no"], /^--max-load must be a load such as 1.5/],
     [["--colsep", "("], /^--colsep must be a regular expression, got "\("/],
-    [["--delimiter", ""], /^--delimiter must not be empty/],
+    [["--delimiter", ""], /^--delimiter must be one or more characters/],
     [["--output", "loud"], /^--output must be group, line, json, none or inherit, got "loud"/],
     [["-0", "-d", ","], /^--null and --delimiter cannot be used together/],
     [["--resume", "--resume-failed", "--joblog", "x"], /^--resume and --resume-failed cannot/],

@@ -40,7 +40,7 @@
 import * as Settings from "@skein/core/Settings"
 import type * as Duration from "effect/Duration"
 import type * as Layer from "effect/Layer"
-import * as internal from "./internal/command/helper.ts"
+import * as internal from "./internal/command/spawnHelper.ts"
 
 /**
  * How a helper is started.

@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn, type StdioOptions } from "node:child_process"
 import * as fs from "node:fs"
 import { Socket } from "node:net"
-import { type Config, controlFd, header, lines, type Reply, type Request } from "../internal/command/helperWire.ts"
+import { type Config, controlFd, header, lines, type Reply, type Request } from "../internal/command/spawnWire.ts"
 
 const { address, secret } = JSON.parse(process.argv[2]!) as Config
 

@@ -12,7 +12,7 @@ import { createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type Config, controlFd, headerBytes, lines, readHeader, type Reply, type Request } from "./helperWire.ts"
+import { type Config, controlFd, headerBytes, lines, readHeader, type Reply, type Request } from "./spawnWire.ts"
 import { type Child, Current, type End, type Plan, type Refusal, type Starter } from "./starter.ts"
 
 export interface Options {
