@@ -26,7 +26,7 @@ export interface Captured {
 }
 
 /** A stream that brings more than this many bytes is kept in a file. */
-export const inMemory = 64 * 1024
+const inMemory = 64 * 1024
 
 /** Bytes that are read from a file at once. */
 const pieceBytes = 256 * 1024

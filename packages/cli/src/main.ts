@@ -80,8 +80,7 @@ const explained = (args: ReadonlyArray<string>) => {
     )
   )
   return Command.runWith(root, { version })(args).pipe(
-    Effect.provide(CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })),
-    Effect.provide(NodeServices.layer),
+    Effect.provide([CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }), NodeServices.layer]),
     Effect.as(0),
     // It has said what it had to say.
     Effect.catch(() => Effect.succeed(trouble))

@@ -50,7 +50,7 @@ export interface Plan {
   readonly record: (record: JobRecord) => Effect.Effect<void, JobLogError>
 }
 
-export type Failure = JobLogError | OutputError
+type Failure = JobLogError | OutputError
 
 /** Why nothing more was started. */
 export type Reason =

@@ -2,7 +2,7 @@
 import * as os from "node:os"
 
 /** One word that a shell takes for exactly this text. */
-export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 /** What a shell accepts as the name of a variable; others it loses. */
 export const isName = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)

@@ -159,7 +159,7 @@ const build = (where: string, program: string, args: ReadonlyArray<Word>, option
   if (!Array.isArray(args)) throw new RangeError(`${where}: args must be an array, got ${typeof args}`)
   args.forEach((arg: Word, index) => plain(where, `args[${index}]`, Redacted.isRedacted(arg) ? Redacted.value(arg) : arg))
   const command = Object.create(Proto) as Made
-  Object.defineProperty(command, "spec", { value: read(where, options) })
+  void Object.defineProperty(command, "spec", { value: read(where, options) })
   return Object.freeze(Object.assign(command, { program, args: Object.freeze([...args]), options }))
 }
 

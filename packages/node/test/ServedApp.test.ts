@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 
 const refusal = (app: unknown, options?: unknown): string => {
   try {
-    ServedApp.make(app as string, options as ServedApp.Options)
+    void ServedApp.make(app as string, options as ServedApp.Options)
   } catch (error) {
     return String(error)
   }

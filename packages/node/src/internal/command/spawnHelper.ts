@@ -263,7 +263,7 @@ const userOf = (): string => [process.geteuid?.(), process.getegid?.(), process.
 const ourBoot = (): URL => new URL(`../../boot/spawner.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url)
 
 /** A starter of its own helper, and how to end that. */
-export const open = ({ boot = ourBoot(), patience = 30_000 }: Options = {}): Starter & { readonly close: () => Promise<void> } => {
+const open = ({ boot = ourBoot(), patience = 30_000 }: Options = {}): Starter & { readonly close: () => Promise<void> } => {
   let helper: Helper | undefined
   const retired = new Set<Helper>()
   return {

@@ -70,7 +70,7 @@ const refusal = (of: Refusal["of"], error: unknown): Refusal => {
 const ignore = (): void => {}
 
 /** Spawns in this process. Costs this process's event loop a fork, which is the longer the more memory it has. */
-export const direct: Starter = {
+const direct: Starter = {
   start: (plan) =>
     Effect.suspend(() => {
       const opened: Array<number> = []

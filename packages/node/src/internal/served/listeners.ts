@@ -58,7 +58,7 @@ const addressOf = (hex: string): string => {
 }
 
 /** One writing for each address. */
-export const canonical = (ip: string): string => (isIPv6(ip) ? new URL(`http://[${ip}]/`).hostname.slice(1, -1) : ip)
+const canonical = (ip: string): string => (isIPv6(ip) ? new URL(`http://[${ip}]/`).hostname.slice(1, -1) : ip)
 
 /** The tree of an app: who carries one of its tags, leads or is in its session, or descends from `root`. */
 export interface Family {

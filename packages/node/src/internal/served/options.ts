@@ -204,6 +204,6 @@ export const templateOf = (
     return Command.make(program as string, args, options)
   }
   // Whatever is wrong with it is wrong with each.
-  commandOf(spec.ip, 0)
+  void commandOf(spec.ip, 0)
   return commandOf
 }
