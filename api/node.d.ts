@@ -2,11 +2,54 @@
 
 // ---- @skein/node -----------------------------------------------------------------------------------------
 
+export * as Command from "./Command.ts";
 export * as Processes from "./Processes.ts";
+export * as ProcessTree from "./ProcessTree.ts";
 export * as ProgressLine from "./ProgressLine.ts";
+export * as ServedApp from "./ServedApp.ts";
 export * as Signals from "./Signals.ts";
+export * as SpawnHelper from "./SpawnHelper.ts";
 export * as TextFile from "./TextFile.ts";
 export * as Workers from "./Workers.ts";
+
+// ---- @skein/node/Command ---------------------------------------------------------------------------------
+
+import type * as Effect from "effect/Effect";
+import * as CommandLine from "effect/process/CommandLine";
+import type * as Scope from "effect/Scope";
+import type { CommandError } from "./internal/command/failure.ts";
+import { type Options } from "./internal/command/options.ts";
+import { type Output } from "./internal/command/run.ts";
+import { type Running } from "./internal/command/running.ts";
+export { CommandError, FileFailed, Lost, NoDirectory, NoNamespace, NonZeroExit, NotFound, OutputTooLarge, PermissionDenied, type Reason, Signaled, SpawnFailed, StdinFailed, TimedOut } from "./internal/command/failure.ts";
+export type { Options, Stdin, Stdout, StopStep } from "./internal/command/options.ts";
+export type { Output } from "./internal/command/run.ts";
+export type { Ended, Running } from "./internal/command/running.ts";
+declare const TypeId = "~@skein/node/Command";
+export type Word = CommandLine.Word;
+export interface Command extends Effect.Effect<Output, CommandError> {
+    readonly [TypeId]: typeof TypeId;
+    readonly program: string;
+    readonly args: ReadonlyArray<Word>;
+    readonly options: Options;
+}
+export declare const make: (program: string, args?: ReadonlyArray<Word>, options?: Options) => Command;
+export type Hole = CommandLine.TemplateExpression;
+export declare const template: {
+    (text: TemplateStringsArray, ...holes: ReadonlyArray<Hole>): Command;
+    (options: Options): (text: TemplateStringsArray, ...holes: ReadonlyArray<Hole>) => Command;
+};
+export declare const start: (command: Command) => Effect.Effect<Running, CommandError, Scope.Scope>;
+export declare const isCommand: (value: unknown) => value is Command;
+export declare const display: (command: Command) => string;
+
+// ---- @skein/node/CommandStream ---------------------------------------------------------------------------
+
+import * as Stream from "effect/Stream";
+import { type Command, type CommandError } from "./Command.ts";
+export declare const bytes: (command: Command) => Stream.Stream<Uint8Array, CommandError>;
+export declare const lines: (command: Command) => Stream.Stream<string, CommandError>;
+export declare const through: (command: Command) => (<E, R>(self: Stream.Stream<string | Uint8Array, E, R>) => Stream.Stream<Uint8Array, CommandError | E, R>);
 
 // ---- @skein/node/Flavour ---------------------------------------------------------------------------------
 
@@ -98,6 +141,31 @@ export interface Options {
 }
 export declare const events: (flavour: Flavour, options?: Options) => Stream.Stream<Event>;
 
+// ---- @skein/node/ProcessTree -----------------------------------------------------------------------------
+
+import * as Context from "effect/Context";
+import type * as Duration from "effect/Duration";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type * as Scope from "effect/Scope";
+export interface Options {
+    readonly idle?: Duration.Input | undefined;
+}
+export interface ProcessTree {
+    readonly branch: () => Branch;
+}
+export interface Branch {
+    readonly variable: readonly [name: string, value: string];
+    readonly lead: (group: number) => void;
+    readonly signal: (signal: NodeJS.Signals, group?: number) => Effect.Effect<number>;
+    readonly count: Effect.Effect<number>;
+    readonly kill: (group?: number) => Effect.Effect<void>;
+    readonly release: () => void;
+}
+export declare const make: (options?: Options) => Effect.Effect<ProcessTree, never, Scope.Scope>;
+export declare const Current: Context.Reference<ProcessTree>;
+export declare const layer: (options?: Options) => Layer.Layer<never>;
+
 // ---- @skein/node/Processes -------------------------------------------------------------------------------
 
 import * as Context from "effect/Context";
@@ -142,6 +210,18 @@ export interface ProgressLine {
 }
 export declare const make: (options?: Options) => Effect.Effect<ProgressLine, never, Scope.Scope>;
 
+// ---- @skein/node/ServedApp -------------------------------------------------------------------------------
+
+import type * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import type { ServedAppError } from "./internal/served/failure.ts";
+import { type Options } from "./internal/served/options.ts";
+import { type Place, type ServedApp } from "./internal/served/run.ts";
+export { Closed, Died, Late, NoPort, NotStarted, PortTaken, type Reason, ServedAppError } from "./internal/served/failure.ts";
+export type { Options, Ready, Status } from "./internal/served/options.ts";
+export type { Ended, Place, ServedApp } from "./internal/served/run.ts";
+export declare const make: <E = never, R = never>(app: string | ((place: Place) => Effect.Effect<unknown, E, R>), options?: Options) => Effect.Effect<ServedApp, ServedAppError, R | Scope.Scope>;
+
 // ---- @skein/node/Signals ---------------------------------------------------------------------------------
 
 import * as Effect from "effect/Effect";
@@ -159,6 +239,16 @@ export interface StopOptions {
 }
 export declare const stopOn: (options?: StopOptions) => Effect.Effect<Stop, never, Scope.Scope>;
 export declare const exitCode: (signal: Signal) => number;
+
+// ---- @skein/node/SpawnHelper -----------------------------------------------------------------------------
+
+import type * as Duration from "effect/Duration";
+import type * as Layer from "effect/Layer";
+export interface Options {
+    readonly boot?: URL | undefined;
+    readonly patience?: Duration.Input | undefined;
+}
+export declare const layer: (options?: Options) => Layer.Layer<never>;
 
 // ---- @skein/node/TextFile --------------------------------------------------------------------------------
 
@@ -256,3 +346,193 @@ export interface Workers {
     readonly _: unique symbol;
 }
 export declare const layer: (options?: Options) => Layer.Layer<Workers>;
+
+// ---- @skein/node/internal/command/failure ----------------------------------------------------------------
+
+import * as Duration from "effect/Duration";
+interface Tails {
+    readonly stdout: string;
+    readonly stderr: string;
+}
+declare const NotFound_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "NotFound";
+} & Readonly<A>;
+export declare class NotFound extends NotFound_base<{
+    readonly program: string;
+    readonly message: string;
+}> {
+}
+declare const NoDirectory_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "NoDirectory";
+} & Readonly<A>;
+export declare class NoDirectory extends NoDirectory_base<{
+    readonly directory: string;
+    readonly message: string;
+}> {
+}
+declare const PermissionDenied_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "PermissionDenied";
+} & Readonly<A>;
+export declare class PermissionDenied extends PermissionDenied_base<{
+    readonly path: string;
+    readonly message: string;
+}> {
+}
+declare const FileFailed_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "FileFailed";
+} & Readonly<A>;
+export declare class FileFailed extends FileFailed_base<{
+    readonly of: "stdin" | "stdout" | "stderr" | "record";
+    readonly path: string;
+    readonly code: string;
+    readonly message: string;
+}> {
+}
+declare const NoNamespace_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "NoNamespace";
+} & Readonly<A>;
+export declare class NoNamespace extends NoNamespace_base<{
+    readonly message: string;
+}> {
+}
+declare const SpawnFailed_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "SpawnFailed";
+} & Readonly<A>;
+export declare class SpawnFailed extends SpawnFailed_base<{
+    readonly code: string;
+    readonly message: string;
+}> {
+}
+declare const NonZeroExit_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "NonZeroExit";
+} & Readonly<A>;
+export declare class NonZeroExit extends NonZeroExit_base<{
+    readonly code: number;
+} & Tails> {
+    get message(): string;
+}
+declare const Signaled_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "Signaled";
+} & Readonly<A>;
+export declare class Signaled extends Signaled_base<{
+    readonly signal: NodeJS.Signals;
+} & Tails> {
+    get message(): string;
+}
+declare const TimedOut_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "TimedOut";
+} & Readonly<A>;
+export declare class TimedOut extends TimedOut_base<{
+    readonly after: Duration.Duration;
+} & Tails> {
+    get message(): string;
+}
+declare const OutputTooLarge_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "OutputTooLarge";
+} & Readonly<A>;
+export declare class OutputTooLarge extends OutputTooLarge_base<{
+    readonly stream: "stdout" | "stderr";
+    readonly maxBytes: number;
+}> {
+    get message(): string;
+}
+declare const StdinFailed_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "StdinFailed";
+} & Readonly<A>;
+export declare class StdinFailed extends StdinFailed_base<{
+    readonly cause: unknown;
+}> {
+    get message(): string;
+}
+declare const Lost_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "Lost";
+} & Readonly<A>;
+export declare class Lost extends Lost_base<{
+    readonly message: string;
+}> {
+}
+export type Reason = NotFound | NoDirectory | PermissionDenied | FileFailed | NoNamespace | SpawnFailed | NonZeroExit | Signaled | TimedOut | OutputTooLarge | StdinFailed | Lost;
+declare const CommandError_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
+    readonly _tag: "CommandError";
+} & Readonly<A>;
+export declare class CommandError extends CommandError_base<{
+    readonly command: string;
+    readonly reason: Reason;
+}> {
+    get message(): string;
+}
+export {};
+
+// ---- @skein/node/internal/served/failure -----------------------------------------------------------------
+
+import type * as Cause from "effect/Cause";
+import * as Duration from "effect/Duration";
+import type { CommandError } from "../command/failure.ts";
+interface Tails {
+    readonly stdout: string;
+    readonly stderr: string;
+}
+declare const NotStarted_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
+    readonly _tag: "NotStarted";
+} & Readonly<A>;
+export declare class NotStarted extends NotStarted_base<{
+    readonly error: CommandError;
+}> {
+    get message(): string;
+}
+declare const Died_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
+    readonly _tag: "Died";
+} & Readonly<A>;
+export declare class Died extends Died_base<{
+    readonly when: "starting" | "serving";
+    readonly exitCode: number | null;
+    readonly signal: NodeJS.Signals | null;
+    readonly cause: Cause.Cause<unknown> | undefined;
+} & Tails> {
+    get message(): string;
+}
+declare const Late_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
+    readonly _tag: "Late";
+} & Readonly<A>;
+export declare class Late extends Late_base<{
+    readonly after: Duration.Duration;
+    readonly missing: string;
+} & Tails> {
+    get message(): string;
+}
+declare const PortTaken_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
+    readonly _tag: "PortTaken";
+} & Readonly<A>;
+export declare class PortTaken extends PortTaken_base<{
+    readonly ip: string;
+    readonly port: number;
+    readonly by: number | undefined;
+}> {
+    get message(): string;
+}
+declare const NoPort_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
+    readonly _tag: "NoPort";
+} & Readonly<A>;
+export declare class NoPort extends NoPort_base<{
+    readonly ip: string;
+    readonly code: string;
+}> {
+    get message(): string;
+}
+declare const Closed_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
+    readonly _tag: "Closed";
+} & Readonly<A>;
+export declare class Closed extends Closed_base<{}> {
+    get message(): string;
+}
+export type Reason = NotStarted | Died | Late | PortTaken | NoPort | Closed;
+declare const ServedAppError_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => Cause.YieldableError & {
+    readonly _tag: "ServedAppError";
+} & Readonly<A>;
+export declare class ServedAppError extends ServedAppError_base<{
+    readonly app: string;
+    readonly reason: Reason;
+}> {
+    get message(): string;
+}
+export {};

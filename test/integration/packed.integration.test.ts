@@ -13,6 +13,7 @@ import { join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "../..")
 const packages = ["core", "parallel", "node"] as const
+const commands = ["cli"] as const
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {
   // The settings of the package manager that runs the tests are not those of the fresh project.
@@ -77,6 +78,16 @@ const process = await Effect.runPromise(Effect.provide(program, Processes.layer(
 console.log(JSON.stringify([...worker, ...process]))
 `
 
+const commandsProgram = `
+import { Command, SpawnHelper } from "@skein/node"
+import * as Effect from "effect/Effect"
+
+const say = (word: string) => Effect.map(Command.make("echo", [word]), ({ stdout }) => stdout.trim())
+const direct = await Effect.runPromise(say("direct"))
+const helped = await Effect.runPromise(Effect.provide(say("helped"), SpawnHelper.layer()))
+console.log(JSON.stringify([direct, helped]))
+`
+
 describe("the packed packages", () => {
   let project: string
   const modules = packages.flatMap(modulesOf)
@@ -85,14 +96,12 @@ describe("the packed packages", () => {
     project = mkdtempSync(join(tmpdir(), "skein-packed-"))
     run(process.execPath, ["scripts/pack.mjs", project], root)
     const tarballs = readdirSync(project).filter((file) => file.endsWith(".tgz"))
-    assert.lengthOf(tarballs, packages.length)
+    assert.lengthOf(tarballs, packages.length + commands.length)
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "fresh", private: true, type: "module" }))
-    const effect = (JSON.parse(readFileSync(join(root, "node_modules/effect/package.json"), "utf8")) as { version: string }).version
-    run(
-      "npm",
-      ["install", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs.map((file) => `./${file}`), `effect@${effect}`],
-      project
-    )
+    const versionOf = (name: string): string =>
+      `${name}@${(JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")) as { version: string }).version}`
+    const others = [versionOf("effect"), versionOf("@types/node")]
+    run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", ...tarballs.map((file) => `./${file}`), ...others], project)
     return () => rmSync(project, { recursive: true, force: true })
   })
 
@@ -106,6 +115,44 @@ describe("the packed packages", () => {
     writeFileSync(join(project, "tasks.ts"), tasks)
     writeFileSync(join(project, "flavours.ts"), flavours)
     assert.strictEqual(run(process.execPath, ["flavours.ts"], project).trim(), '["worker",3,8,"process",3,8]')
+  })
+
+  it("run commands, and commands through a helper", () => {
+    writeFileSync(join(project, "commands.ts"), commandsProgram)
+    assert.strictEqual(run(process.execPath, ["commands.ts"], project).trim(), '["direct","helped"]')
+  })
+
+  it("have skein on the path, which runs commands, and tasks in each flavour", () => {
+    writeFileSync(join(project, "hash.mjs"), `export const twice = (n) => n * 2\n`)
+    writeFileSync(join(project, "tasks.ts"), tasks)
+    writeFileSync(join(project, "input.ndjson"), `{"a":1,"b":2}\n{"a":1}\n`)
+    // As npm links it; the file in front of it would start the machine's own Node.
+    const skein = (...args: ReadonlyArray<string>): string =>
+      run(process.execPath, [join(project, "node_modules/.bin/skein"), ...args], project)
+    assert.strictEqual(skein("--version").trim(), "skein v0.1.0")
+    assert.strictEqual(skein("run", "-k", "--", "echo", "{}", ":::", "a", "b"), "a\nb\n")
+    for (const flavour of ["worker", "process"]) {
+      const bare = ["map", "--flavour", flavour, "-k", "-o", "values", "-a", "numbers.ndjson"]
+      writeFileSync(join(project, "numbers.ndjson"), "1\n2\n")
+      assert.strictEqual(skein(...bare, "./hash.mjs#twice"), "2\n4\n")
+      assert.strictEqual(skein(...bare, "./tasks.ts#twice"), "2\n4\n")
+      const done = spawnSync(
+        process.execPath,
+        [join(project, "node_modules/.bin/skein"), "map", "-k", "-a", "input.ndjson", "./tasks.ts#add"],
+        {
+          cwd: project,
+          encoding: "utf8"
+        }
+      )
+      const rows = done.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { status: string; value?: number; error?: { _tag: string } })
+      assert.deepStrictEqual(
+        [done.status, ...rows.map(({ error, status, value }) => [status, value ?? error?._tag])],
+        [1, ["completed", 3], ["failed", "BadInput"]]
+      )
+    }
   })
 
   it("load every public module", () => {
@@ -137,7 +184,7 @@ export const all: ReadonlyArray<object> = [${modules.map((_, index) => `m${index
       exactOptionalPropertyTypes: true,
       noEmit: true,
       allowImportingTsExtensions: true,
-      types: []
+      types: ["node"]
     }
     writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: options, include: ["*.ts"] }))
     const done = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", ".", "--pretty", "false"], { cwd: project, encoding: "utf8" })

@@ -28,11 +28,10 @@ import * as sink from "./sink.ts"
 import * as sizes from "./sizes.ts"
 import * as sources from "./sources.ts"
 import { nearest } from "./suggest.ts"
+import * as taskText from "./taskText.ts"
 
 /** A line that is no JSON, or that the function does not take. Nothing was run for it. */
 class BadInput extends Schema.TaggedError<BadInput>()("BadInput", { message: Schema.String }) {}
-
-type AnyTask = Task.Task<unknown, unknown, unknown>
 
 /** What becomes of one line. */
 interface Row {
@@ -150,10 +149,8 @@ const layerOf = (flavour: "worker" | "process", size: number) => {
   return flavour === "worker" ? Workers.layer({ size, ...boot }) : Processes.layer({ size, ...boot })
 }
 
-const isTask = (value: unknown): value is AnyTask => typeof value === "function" && "definition" in value && "payloadSchema" in value
-
 /** Finds what `./tasks.ts#name` names: a Task, or a plain function, which is made one. */
-const load = (split: Split): Effect.Effect<AnyTask, UsageError> =>
+const load = (split: Split): Effect.Effect<taskText.AnyTask, UsageError> =>
   Effect.gen(function* () {
     const [target, ...more] = split.command
     const expected = "say which function, as in: skein map ./tasks.ts#resize"
@@ -170,26 +167,26 @@ const load = (split: Split): Effect.Effect<AnyTask, UsageError> =>
       catch: (error) => new UsageError({ message: `${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}` })
     })
     const value = module[name]
-    if (isTask(value)) return value
+    if (taskText.isTask(value)) return value
     if (typeof value === "function")
-      return Task.make(name, { handler: { module: url, export: name }, payload: Schema.Json, success: Schema.Json }) as AnyTask
+      return Task.make(name, { handler: { module: url, export: name }, payload: Schema.Json, success: Schema.Json }) as taskText.AnyTask
     const functions = Object.keys(module).filter((key) => typeof module[key] === "function")
     const meant = nearest(name, functions)
     const hint = meant === undefined ? `it has ${functions.join(", ") || "none"}` : `did you mean ${path}#${meant}?`
     return yield* new UsageError({ message: `${path} exports no function ${JSON.stringify(name)}; ${hint}` })
   })
 
-const decode = (task: AnyTask, text: string): Effect.Effect<unknown, BadInput> =>
+const decode = (task: taskText.AnyTask, text: string): Effect.Effect<unknown, BadInput> =>
   Effect.try({
-    try: () => Schema.decodeUnknownSync(Schema.toCodecJson(task.payloadSchema))(JSON.parse(text)),
+    try: () => taskText.payload(task, text),
     catch: (error) => new BadInput({ message: error instanceof Error ? error.message : String(error) })
   })
 
-const rowOf = (task: AnyTask, outcome: Outcome.Outcome<unknown, unknown>): Row => {
+const rowOf = (task: taskText.AnyTask, outcome: Outcome.Outcome<unknown, unknown>): Row => {
   const { index, status } = outcome
   switch (outcome._tag) {
     case "Completed":
-      return { index, status, value: Schema.encodeUnknownSync(Schema.toCodecJson(task.successSchema))(outcome.value) }
+      return { index, status, value: taskText.success(task, outcome.value) }
     case "TimedOut":
       return { index, status, error: { _tag: "TimedOut", limit: outcome.limit, millis: Duration.toMillis(outcome.after) } }
     case "Failed":
@@ -200,11 +197,11 @@ const rowOf = (task: AnyTask, outcome: Outcome.Outcome<unknown, unknown>): Row =
 }
 
 /** A typed error as its schema writes it; anything else by name and message. */
-const errorOf = (task: AnyTask, cause: Cause.Cause<unknown>): unknown => {
+const errorOf = (task: taskText.AnyTask, cause: Cause.Cause<unknown>): unknown => {
   const error = Cause.squash(cause)
   if (cause.reasons.some(Cause.isFailReason) && !(error instanceof BadInput)) {
-    const encoded = Schema.encodeUnknownResult(Schema.toCodecJson(task.errorSchema))(error)
-    if (Result.isSuccess(encoded)) return encoded.success
+    const written = taskText.error(task, error)
+    if (written !== undefined) return written
   }
   const { _tag, message, name } = error as { readonly _tag?: string; readonly name?: string; readonly message?: string }
   return { _tag: _tag ?? name ?? "Error", message: message ?? String(error) }

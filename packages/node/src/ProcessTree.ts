@@ -23,13 +23,15 @@
  *
  * - Ownership: the watchdog, and every branch until it is released or killed.
  * - Interruption: a signal is sent and a kill is waited for, whoever is interrupted meanwhile.
- * - Failure: none. Processes of other users, and those that have gone, are passed over; zombies are not counted. Who cannot be killed within 10 seconds is named in a warning of the log.
+ * - Failure: none. Processes of other users, and those that have gone, are passed over; zombies are not counted.
+ * - End: who was killed has closed its files, its ports and locks among them, before `kill` returns. Who hangs in the kernel for longer than 10 seconds is left to it, and named in a warning of the log.
  * - Bounds: the event loop is held for 2 milliseconds at a time at most.
  * - Cost: a branch costs two writes to a file in memory. A signal costs a look at every process of the machine, some 20 microseconds each; branches that are signalled at the same time share it.
  *
  * **Gotchas**
  *
  * - A program that clears its environment, or writes its title over it (as nginx and postgres do), is found only in the process group.
+ * - Who was ending already when it was first looked for is waited for only if it is in the process group, or the session, that the branch was told of by `lead`.
  * - A process that belongs to another user, after `sudo` say, can be neither seen nor killed.
  *
  * **Example** (Ending a daemon that left its group)
@@ -63,7 +65,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
-import { available, groupOf, Scanner } from "./internal/tree/scan.ts"
+import { available, groupOf, type Mortal, mortalOf, Scanner, stateOf } from "./internal/tree/scan.ts"
 import { Watchdog } from "./internal/tree/watchdog.ts"
 
 /**
@@ -105,17 +107,17 @@ export interface Branch {
   readonly lead: (group: number) => void
   /** Sends a signal once to everybody in it: to the process group `group` first, at once, then to the others. Gives how many it found; those whom the signal to the group has ended by then are not found. */
   readonly signal: (signal: NodeJS.Signals, group?: number) => Effect.Effect<number>
-  /** How many are in it now. */
+  /** How many are in it now, with those that are ending and have perhaps not closed their files yet. */
   readonly count: Effect.Effect<number>
-  /** Sends SIGKILL, to the process group `group` first, until nobody is left. Then the branch is over. */
-  readonly kill: (group?: number) => Effect.Effect<void>
+  /** Sends SIGKILL, to the process group `group` first, until nobody is left, and waits until those have closed their files. Then the branch is over. Gives how many it found to kill. */
+  readonly kill: (group?: number) => Effect.Effect<number>
   /** It ended well: who is left runs on, also when this process dies. Then the branch is over. */
   readonly release: () => void
 }
 
 const variable = "SKEIN_TREE"
 
-/** How long a kill takes at most, in milliseconds. Only who hangs in the kernel takes longer than some tens. */
+/** How long a kill takes at most, in milliseconds. Only who hangs in the kernel takes longer than some tens, or some hundreds with much memory to give back. */
 const patience = 10_000
 
 /**
@@ -153,17 +155,34 @@ class Tree {
     const number = ++this.#last
     const own = `${this.#prefix}${number}.`
     const line = this.#watchdog.write(number)
-    const find = (act: (pid: number) => void): Effect.Effect<number> =>
-      available
-        ? Effect.uninterruptible(
-            Effect.callback<number>((resume) => this.#scanner.find(number, act, (found) => resume(Effect.succeed(found))))
-          )
-        : Effect.succeed(0)
+    /** Who was found in it, until that one is gone: of who is ending nothing else tells that it was in it. */
+    const known = new Map<number, Mortal>()
+    const leaving = (): ReadonlyArray<number> => {
+      const pids: Array<number> = []
+      for (const mortal of known.values()) {
+        const state = stateOf(mortal)
+        if (state === "gone") known.delete(mortal.pid)
+        else if (state === "leaves") pids.push(mortal.pid)
+      }
+      return pids
+    }
+    let leads: number | undefined
+    const find = (act: (pid: number) => void): Effect.Effect<number> => {
+      if (!available) return Effect.succeed(0)
+      const met = (pid: number): void => {
+        const mortal = mortalOf(pid)
+        if (mortal !== undefined) known.set(pid, mortal)
+        act(pid)
+      }
+      const leaves = (mortal: Mortal): void => void known.set(mortal.pid, mortal)
+      return Effect.uninterruptible(
+        Effect.callback<number>((resume) => this.#scanner.find(number, leads, met, leaves, (found) => resume(Effect.succeed(found))))
+      )
+    }
     const over = (): void => {
       line.wipe()
       this.#branches.delete(branch)
     }
-    let leads: number | undefined
     const branch: Branch = {
       variable: [variable, this.#outer === undefined ? own : `${this.#outer},${own}`],
       lead: (group) => {
@@ -181,8 +200,11 @@ class Tree {
             (found) => Math.max(found, Number(reached))
           )
         }),
-      count: find(() => {}),
-      kill: (group = leads) => Effect.andThen(killAll(find, group), Effect.sync(over)),
+      count: Effect.map(
+        Effect.suspend(() => find(() => {})),
+        (found) => found + leaving().length
+      ),
+      kill: (group = leads) => Effect.tap(killAll(find, leaving, group), () => Effect.sync(over)),
       release: over
     }
     this.#branches.add(branch)
@@ -199,26 +221,48 @@ class Tree {
   }
 }
 
-const killAll = (find: (act: (pid: number) => void) => Effect.Effect<number>, group: number | undefined): Effect.Effect<void> =>
+const killAll = (
+  find: (act: (pid: number) => void) => Effect.Effect<number>,
+  leaving: () => ReadonlyArray<number>,
+  group: number | undefined
+): Effect.Effect<number> =>
   Effect.uninterruptible(
     Effect.gen(function* () {
       const since = performance.now()
+      const isLate = (): boolean => performance.now() - since > patience
+      const killed = new Set<number>()
       // Once is enough, for nobody in a group forks past it; and later the group may be another.
-      if (group !== undefined) send(-group, "SIGKILL")
+      const reached = group !== undefined && send(-group, "SIGKILL")
+      const total = (): number => Math.max(killed.size, Number(reached))
       for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
         const alive: Array<number> = []
         const found = yield* find((pid) => {
           alive.push(pid)
+          killed.add(pid)
           send(pid, "SIGKILL")
         })
-        if (found === 0) return
-        if (performance.now() - since > patience) {
-          return yield* Effect.logWarning(`processes that SIGKILL did not end within ${patience / 1000} s: ${alive.join(", ")}`)
+        if (found === 0) break
+        if (isLate()) {
+          yield* Effect.logWarning(`processes that SIGKILL did not end within ${patience / 1000} s: ${alive.join(", ")}`)
+          return total()
         }
-        yield* Effect.callback<void>((resume) => void setTimeout(() => resume(Effect.void), pause))
+        yield* sleep(pause)
+      }
+      // Who is ending starts nobody. But it still holds its ports and locks.
+      for (let pause = 1; ; pause = Math.min(2 * pause, 50)) {
+        const left = leaving()
+        if (left.length === 0) return total()
+        if (isLate()) {
+          yield* Effect.logWarning(`processes that have ended, but did not close their files within ${patience / 1000} s: ${left.join(", ")}`)
+          return total()
+        }
+        yield* sleep(pause)
       }
     })
   )
+
+// Of the machine's time, whatever clock the program has: processes take no part in a simulation.
+const sleep = (millis: number): Effect.Effect<void> => Effect.callback((resume) => void setTimeout(() => resume(Effect.void), millis))
 
 /** Whether there was somebody to send it to. */
 const send = (pid: number, signal: NodeJS.Signals): boolean => {

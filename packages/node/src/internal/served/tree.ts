@@ -34,7 +34,7 @@ export class Processes {
           lead: branch.lead,
           signal: branch.signal,
           count: branch.count,
-          kill: (group) => Effect.andThen(branch.kill(group), Effect.sync(over)),
+          kill: (group) => Effect.tap(branch.kill(group), () => Effect.sync(over)),
           release: () => {
             if (this.#leftovers === "hold") return
             over()

@@ -9,9 +9,18 @@ import * as fs from "node:fs"
 /** What is done with a process that was found: at once, so that its number cannot have passed to another. */
 type Act = (pid: number) => void
 
+/** A process, told from one that gets the same number later. */
+export interface Mortal {
+  readonly pid: number
+  /** When it was started, in the kernel's own counting. */
+  readonly since: string
+}
+
 interface Request {
   readonly branch: number
+  readonly group: number | undefined
   readonly act: Act
+  readonly leaves: (mortal: Mortal) => void
   readonly done: (found: number) => void
   found: number
 }
@@ -34,9 +43,12 @@ export class Scanner {
     this.#prefix = prefix
   }
 
-  /** Calls `act` with each process of the branch, once, and `done` with how many there were. */
-  find(branch: number, act: Act, done: (found: number) => void): void {
-    this.#waiting.push({ branch, act, done, found: 0 })
+  /**
+   * Calls `act` with each process of the branch, once, and `done` with how many there were. Whoever is ending has no environment any more; `leaves` hears of those among them that belong to the process group `group`, or to the session
+   * of that number.
+   */
+  find(branch: number, group: number | undefined, act: Act, leaves: (mortal: Mortal) => void, done: (found: number) => void): void {
+    this.#waiting.push({ branch, group, act, leaves, done, found: 0 })
     if (this.#scanning) return
     this.#scanning = true
     setImmediate(this.#scan)
@@ -49,6 +61,7 @@ export class Scanner {
       if (others === undefined) requests.set(request.branch, [request])
       else others.push(request)
     }
+    const grouped = this.#waiting.filter(({ group }) => group !== undefined)
     this.#waiting = []
     const seen = new Set<string>()
     /** Those without an environment: kernel threads, zombies, and whoever is just becoming another program. */
@@ -79,7 +92,16 @@ export class Scanner {
       }
       // A process that forks and ends before it is reached has a child that the list did not hold. And in the middle of an exec a process has no environment.
       names = processes().filter((name) => !seen.has(name))
-      const becoming = blank.filter(isBecoming)
+      const becoming = blank.filter((name) => {
+        const stat = statOf(name)
+        if (stat === undefined) return false
+        if (!isLeaving(stat)) return isBecoming(stat)
+        for (const request of grouped) {
+          if (stat[groupAt] === String(request.group) || stat[sessionAt] === String(request.group))
+            request.leaves({ pid: Number(name), since: stat[startAt]! })
+        }
+        return false
+      })
       blank = []
       at = 0
       if (round++ < rounds && names.length + becoming.length > 0) {
@@ -163,21 +185,43 @@ const statOf = (pid: string): ReadonlyArray<string> | undefined => {
 }
 
 const kernelThread = 0x200000
+const exiting = 0x4
 const stateAt = 0
 const groupAt = 2
+const sessionAt = 3
 const flagsAt = 6
+const threadsAt = 17
+const startAt = 19
 const environmentAt = 47
 const environmentEndAt = 48
+
+/** Its first thread has ended; it is a zombie when the others have, too. */
+const isZombie = (stat: ReadonlyArray<string>): boolean => stat[stateAt] === "Z" || stat[stateAt] === "X"
 
 /**
  * Whether a process that showed no environment must be asked again: it lives, is no thread of the kernel, and has no place for an environment yet, for it is in the middle of an exec; or it has one by now. An environment that is empty has a
  * place that is empty.
  */
-const isBecoming = (pid: string): boolean => {
-  const stat = statOf(pid)
-  if (stat === undefined || stat[stateAt] === "Z" || stat[stateAt] === "X") return false
-  if ((Number(stat[flagsAt]) & kernelThread) !== 0) return false
+const isBecoming = (stat: ReadonlyArray<string>): boolean => {
+  if (isZombie(stat) || (Number(stat[flagsAt]) & kernelThread) !== 0) return false
   return stat[environmentEndAt] === "0" || stat[environmentEndAt] !== stat[environmentAt]
+}
+
+/** Whether a process is ending and may not have closed its files yet: it gives up its memory first, and each of its threads that is left holds them. A zombie has closed them. */
+const isLeaving = (stat: ReadonlyArray<string>): boolean =>
+  isZombie(stat) ? stat[stateAt] === "Z" && Number(stat[threadsAt]) > 1 : (Number(stat[flagsAt]) & exiting) !== 0
+
+/** The process that has a number now. */
+export const mortalOf = (pid: number): Mortal | undefined => {
+  const since = statOf(String(pid))?.[startAt]
+  return since === undefined ? undefined : { pid, since }
+}
+
+/** What there is of a process: it runs; it is ending, with its files perhaps still open; it is gone, or a zombie. */
+export const stateOf = ({ pid, since }: Mortal): "runs" | "leaves" | "gone" => {
+  const stat = statOf(String(pid))
+  if (stat === undefined || stat[startAt] !== since) return "gone"
+  return isLeaving(stat) ? "leaves" : isZombie(stat) ? "gone" : "runs"
 }
 
 /** The process group of a process, or `undefined` if it is gone. */
