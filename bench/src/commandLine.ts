@@ -93,7 +93,11 @@ const lines = (n: number): string => ["", ...Array.from({ length: n }, (_, i) =>
 const trues = [2, 8].flatMap((jobs) =>
   (smoke ? [8] : [1_000, 10_000]).map((n) => compared({ title: `${n.toLocaleString("en")} × /bin/true`, n, jobs, command: ["/bin/true"] }))
 )
-const naps = [2, 8].map((jobs) => compared({ title: "a job of 10 ms", n: size(1_000, 4), jobs, command: ["sh", "-c", "sleep 0.01"] }))
+const dir = mkdtempSync(join(tmpdir(), "skein-bench-"))
+process.on("exit", () => rmSync(dir, { recursive: true, force: true }))
+const nap = join(dir, "nap.sh")
+writeFileSync(nap, "#!/bin/sh\nexec sleep 0.01\n", { mode: 0o755 })
+const naps = [2, 8].map((jobs) => compared({ title: "a job of 10 ms", n: size(1_000, 4), jobs, command: [nap] }))
 const echoes = [compared({ title: "jobs that write a line", n: size(1_000, 8), jobs: 2, command: ["/bin/echo"], writes: lines })]
 
 const version = (name: string, args: ReadonlyArray<string>): Subject<string | undefined> => ({
@@ -118,8 +122,6 @@ const starts: Comparison<string | undefined> = {
   ].map(inMillis)
 }
 
-const dir = mkdtempSync(join(tmpdir(), "skein-bench-"))
-process.on("exit", () => rmSync(dir, { recursive: true, force: true }))
 const tasks = join(dir, "tasks.mjs")
 const one = join(dir, "one.mjs")
 const pool = join(dir, "pool.mjs")

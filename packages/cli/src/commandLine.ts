@@ -45,14 +45,22 @@ const separators: ReadonlyMap<string, Pick<Group, "kind" | "linked">> = new Map(
 
 const spelled = (name: string): string => (name.length === 1 ? `-${name}` : `--${name}`)
 
-/** Splits the words. Flags end at `--` or at the first word that is none; from there on dashes mean nothing, and only `:::` and its kin cut. */
-export const split = (argv: ReadonlyArray<string>, shapes: ReadonlyArray<FlagShape>): Result.Result<Split, CommandLineError> => {
+/** Where flags are looked for: before the first word that is none, since what follows is a command with flags of its own, or also behind it. */
+export type Place = "before words" | "among words"
+
+/** Splits the words. Flags end at `--`, at `:::` and its kin, and where `place` says so; from there on dashes mean nothing, and only `:::` and its kin cut. */
+export const split = (
+  argv: ReadonlyArray<string>,
+  shapes: ReadonlyArray<FlagShape>,
+  place: Place = "before words"
+): Result.Result<Split, CommandLineError> => {
   const named = new Map<string, FlagShape>()
   for (const shape of shapes) {
     named.set(shape.name, shape)
     for (const alias of typeof shape.alias === "string" ? [shape.alias] : (shape.alias ?? [])) named.set(alias, shape)
   }
   const flags: Array<string> = []
+  const command: Array<string> = []
   let at = 0
   const next = (): string | undefined => {
     const word = argv[at]
@@ -70,9 +78,15 @@ export const split = (argv: ReadonlyArray<string>, shapes: ReadonlyArray<FlagSha
   }
   const missing = (shape: FlagShape, name: string) => fail("missing-value", `${spelled(name)} needs a value, as in --${shape.name}=VALUE`)
 
-  for (let word = argv[at]; word !== undefined && word.startsWith("-") && word.length > 1; word = argv[at]) {
+  for (let word = argv[at]; word !== undefined && !separators.has(word); word = argv[at]) {
+    const isFlag = word.startsWith("-") && word.length > 1
+    if (!isFlag && place === "before words") break
     at++
     if (word === "--") break
+    if (!isFlag) {
+      command.push(word)
+      continue
+    }
     if (word.startsWith("--")) {
       const equals = word.indexOf("=")
       const name = equals === -1 ? word.slice(2) : word.slice(2, equals)
@@ -107,7 +121,6 @@ export const split = (argv: ReadonlyArray<string>, shapes: ReadonlyArray<FlagSha
     }
   }
 
-  const command: Array<string> = []
   const groups: Array<Group> = []
   let words = command
   for (const word of argv.slice(at)) {

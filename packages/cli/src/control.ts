@@ -44,13 +44,14 @@ export const onSignals = (
     if (isCopy) return
     times++
     const reason = { _tag: "Signal", signal } as const
-    const what = options.running() === 1 ? "the job that runs" : `${options.running()} running jobs`
+    const running = options.running()
+    const [what, them] = running === 1 ? ["the job that runs", "it"] : [`${running} running jobs`, "them"]
     if (times === 1 && options.onStop === "finish") {
-      options.say(`${signal}: starting nothing more, waiting for ${what}; once more to stop them`)
+      options.say(`${signal}: starting nothing more${running === 0 ? "" : `, waiting for ${what}; once more to stop ${them}`}`)
       return runner.drain(reason)
     }
     if (times <= 2 && runner.phase() !== "stopping") {
-      options.say(`${signal}: stopping ${what}; once more to kill them`)
+      options.say(`${signal}: stopping ${what}; once more to kill ${them}`)
       return runner.stop(reason)
     }
     options.say(`${signal}: killing ${what}`)

@@ -8,7 +8,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type Split, split } from "./commandLine.ts"
+import { type Place, type Split, split } from "./commandLine.ts"
 import * as flags from "./flags.ts"
 import { map } from "./map.ts"
 import { run } from "./run.ts"
@@ -22,6 +22,7 @@ interface Subcommand {
   readonly entries: ReadonlyArray<flags.Entry>
   readonly about: string
   readonly operands: string
+  readonly flagsAre: Place
   readonly examples: ReadonlyArray<{ readonly command: string; readonly description: string }>
   readonly handler: (split: Split, argv: ReadonlyArray<string>) => Effect.Effect<number, { readonly message: string }>
 }
@@ -32,6 +33,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     about:
       "Runs a command for each input, a bounded number at once. Inputs come from the words after :::, from files, or from standard input.",
     operands: "command",
+    flagsAre: "before words",
     examples: [
       { command: "skein run -- gzip -9 {} ::: *.log", description: "Compress files, one job a core" },
       { command: "find . -name '*.png' -print0 | skein run -0 -j 50% -- optipng {}", description: "Names with any character in them" },
@@ -54,6 +56,7 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
     entries: flags.map,
     about: "Runs a function of a module for each line of JSON, in worker threads or processes, and writes a line of JSON for each.",
     operands: "module#name",
+    flagsAre: "among words",
     examples: [
       { command: "skein map ./tasks.ts#resize < jobs.ndjson > done.ndjson", description: "One thread a core" },
       {
@@ -92,14 +95,18 @@ const about = /^--(?:help|version|completions(?:=.*)?)$/
 const main = (argv: ReadonlyArray<string>): Effect.Effect<number> => {
   const [name, ...rest] = argv
   if (name === undefined) return Effect.as(explained(["--help"]), trouble)
-  if (name.startsWith("-")) return explained(argv)
+  if (name.startsWith("-")) {
+    if (name === "-h" || name === "-v" || about.test(name)) return explained(argv)
+    const meant = name.startsWith("--") ? nearest(name.slice(2), ["help", "version", "completions"]) : undefined
+    return complain(`skein: unknown flag ${name}${meant === undefined ? "" : `; did you mean --${meant}?`}\nskein --help lists them`)
+  }
   const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
   if (subcommand === undefined) {
     const meant = nearest(name, Object.keys(subcommands))
     const hint = meant === undefined ? "" : `; did you mean skein ${meant}?`
     return complain(`skein: there is no command ${JSON.stringify(name)}${hint}\nskein --help lists them`)
   }
-  const words = split(rest, flags.shapes(subcommand.entries))
+  const words = split(rest, flags.shapes(subcommand.entries), subcommand.flagsAre)
   if (Result.isFailure(words)) return complain(`skein ${name}: ${words.failure.message}\nskein ${name} --help lists the flags`)
   const asked = words.success.flags.find((flag) => about.test(flag))
   if (asked !== undefined) return explained([name, asked])

@@ -63,6 +63,8 @@ const ahead = 16
 export const map = (split: Split) =>
   Effect.gen(function* () {
     const given = read(split)
+    if (split.groups.length + (given.file === undefined ? 0 : 1) > 1)
+      return yield* new UsageError({ message: "one source of lines is expected, and several are named" })
     const task = yield* load(split)
     const reading = new AbortController()
     const stop = yield* Deferred.make<void>()
@@ -73,6 +75,7 @@ export const map = (split: Split) =>
       empty: "skip",
       signal: reading.signal
     })
+    yield* printAside
     const out = yield* sink.make({ fd: 1, name: "standard output" })
     const complaints = yield* sink.make({ fd: 2, name: "standard error" })
     const line = yield* ProgressLine.make({ unit: "lines", mode: given.progress === "auto" && !isatty(2) ? "off" : given.progress })
@@ -95,13 +98,16 @@ export const map = (split: Split) =>
     let started = 0
     let done = 0
     let failed = 0
+    let exhausted = false
+    let late = false
     yield* control.onSignals(steered, { onStop: given.onStop, say, running: () => started - done })
 
     const call = (input: Input): Effect.Effect<unknown, unknown> => {
       started++
       return Effect.flatMap(decode(task, input.values[0]!), (payload) => task(payload))
     }
-    const rows = parallelStream(stream(source), call, {
+    const inputs = stream(source).pipe(Stream.onEnd(Effect.sync(() => (exhausted = true))))
+    const rows = parallelStream(inputs, call, {
       concurrency: given.jobs * ahead,
       order: given.order,
       stop: Deferred.await(stop),
@@ -118,6 +124,7 @@ export const map = (split: Split) =>
         done++
         const row = rowOf(task, outcome)
         if (row.status !== "completed") failed++
+        if (outcome._tag === "TimedOut" && outcome.limit === "call") late = true
         line.update({ done, note: failed === 0 ? undefined : `${failed} failed` })
         const bare = given.output === "values" && row.status === "completed"
         const text = `${JSON.stringify(bare ? (row.value ?? null) : row)}\n`
@@ -136,8 +143,23 @@ export const map = (split: Split) =>
       return yield* new UsageError({ message: (error.cause as InputError).message })
     }
     if (reason?._tag === "Signal") return control.codeOf(reason.signal)
+    if (late || !exhausted) {
+      const well = done - failed
+      yield* line.log(`skein: the deadline came first; ${well === 1 ? "1 line is" : `${well} lines are`} done`)
+      return 124
+    }
     return Math.min(failed, 101)
   }).pipe(Effect.scoped)
+
+/** Standard output is for records: what a function prints goes to standard error. Threads print through this process; processes of their own do not, and write to what they have inherited. */
+const printAside = Effect.acquireRelease(
+  Effect.sync(() => {
+    const { write } = process.stdout
+    process.stdout.write = process.stderr.write.bind(process.stderr)
+    return write
+  }),
+  (write) => Effect.sync(() => void (process.stdout.write = write))
+)
 
 const stream = (source: sources.Source) => Stream.fromAsyncIterable(source.inputs, (error) => error as InputError)
 

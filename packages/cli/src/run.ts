@@ -40,13 +40,13 @@ export const run = (split: Split, argv: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const given = yield* Effect.try({ try: () => settings.read(split.flags), catch: (error) => error as UsageError })
     const result = yield* Effect.scoped(runJobs(given, split, argv))
-    if (result === undefined) return 0
+    if (typeof result === "number") return result
     // The live region is gone by now.
     yield* Effect.sync(() => conclude(result, given, argv))
     return summary.exitCode(result)
   })
 
-/** Nothing is left of what it started when the scope closes. Gives nothing where nothing was to be run. */
+/** Nothing is left of what it started when the scope closes. Gives the exit code itself where nothing was to be run. */
 const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     if (split.command.length === 0) return yield* new UsageError({ message: "which command? As in: skein run -- gzip {} ::: *.txt" })
@@ -65,7 +65,7 @@ const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<str
     const stderr = yield* sink.make({ fd: 2, name: "standard error", around: sharesTerminal(2) ? view.around : undefined })
     const names = source.kind === "records" ? yield* namesOf(source) : undefined
     const all = jobsOf(given, source, yield* fromResult(makerOf(given, split, source, names)), leftOut, view.total)
-    if (given.action === "print") return yield* Effect.as(print(all, stdout), undefined)
+    if (given.action === "print") return yield* print(all, stdout)
 
     const executor = yield* executorOf(given)
     const limiter = yield* limiterOf(given)
@@ -136,7 +136,10 @@ const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<str
     const verdict = yield* Effect.result(runs.run)
     reading.abort()
     const totals = counts.totals()
-    const ending = endingOf(verdict)
+    const traced = trace === undefined ? Result.void : yield* Effect.result(trace.end)
+    const over = endingOf(verdict)
+    const ending: summary.Ending =
+      over._tag === "Done" && Result.isFailure(traced) ? { _tag: "Broken", message: traced.failure.message } : over
     const exhausted = Result.isSuccess(verdict) && verdict.success.exhausted
     const total = source.total ?? (exhausted ? totals.queued + skipped : undefined)
     const result: summary.Result = {
@@ -149,7 +152,6 @@ const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<str
       startedAt,
       endedAt: Date.now()
     }
-    if (trace !== undefined) yield* Effect.catch(trace.end, (error) => Effect.sync(() => say(error.message)))
     if (writer !== undefined) yield* writer.write(result)
     return result
   })
@@ -208,7 +210,12 @@ const jobsOf = async function* (
 }
 
 const print = (all: AsyncIterable<Job>, out: sink.Sink) =>
-  Stream.fromAsyncIterable(all, (error) => error as InputError).pipe(Stream.runForEach((job) => out.write(Buffer.from(`${job.text}\n`))))
+  Stream.fromAsyncIterable(all, (error) => error as InputError).pipe(
+    Stream.runForEach((job) => out.write(Buffer.from(`${job.text}\n`))),
+    Effect.andThen(out.flush),
+    Effect.as(0),
+    Effect.catch((error) => (error._tag === "OutputError" && error.reason._tag === "Closed" ? Effect.succeed(141) : Effect.fail(error)))
+  )
 
 const executorOf = (given: settings.Settings): Effect.Effect<Executor, slots.SlotsFailed, Scope.Scope> =>
   Effect.gen(function* () {
@@ -252,7 +259,8 @@ const conclude = (result: summary.Result, given: settings.Settings, argv: Readon
   const wanted = given.summary === "always" || (given.summary === "auto" && worthIt)
   if (wanted) {
     const left = result.ending._tag !== "Done" || result.totals.failed > 0
-    const color = isatty(2) && process.env["NO_COLOR"] === undefined ? "always" : "never"
+    const plain = process.env["NO_COLOR"] !== undefined || process.env["TERM"] === "dumb"
+    const color = isatty(2) && !plain ? "always" : "never"
     const resume = left && given.jobLog !== undefined ? resumeWith(argv, result.totals.failed > 0) : undefined
     process.stderr.write(`${summary.text(result, { color, columns: process.stderr.columns, resume })}\n`)
   } else if (result.ending._tag === "Broken") process.stderr.write(`skein run: ${result.ending.message}\n`)

@@ -149,7 +149,9 @@ const isLeft = ({ ending, notStarted, totals }: Result): boolean =>
 const shown = 5
 
 const failures = ({ failed, failures }: Totals, columns: number, paint: Paint): ReadonlyArray<string> => {
-  const first = failures.slice(0, shown).map((record) => ({ record, how: fitted(manner(lastAttempt(record)), 32) }))
+  // What the system says is worth more than the end of a command.
+  const room = Math.max(32, columns - 30)
+  const first = failures.slice(0, shown).map((record) => ({ record, how: fitted(manner(lastAttempt(record)), room) }))
   const longest = Math.max(0, ...first.map(({ how }) => width(how)))
   const lines = first.map(({ how, record }, index) => {
     const before = `${label(index === 0 ? "failed" : "")}${`#${record.job.seq}`.padEnd(5)} ${how}${" ".repeat(longest - width(how))}  `

@@ -23,6 +23,15 @@ describe("split", () => {
     })
   })
 
+  it("takes them behind words, too, where words are no command", () => {
+    const among = (...argv: ReadonlyArray<string>) => Result.getOrThrow(commandLine.split(argv, shapes, "among words"))
+    expect(among("a", "-j", "4", "b", "--", "--tag", ":::", "-k")).toEqual({
+      flags: ["--jobs=4"],
+      command: ["a", "b", "--tag"],
+      groups: [{ kind: "arguments", linked: false, words: ["-k"] }]
+    })
+  })
+
   it("gives every spelling of a flag one form", () => {
     expect(split("-j4", "-j", "4", "-j=4", "--jobs=4", "--jobs", "4", "-P4", "--max-procs", "4", "x").flags).toEqual(
       Array.from({ length: 7 }, () => "--jobs=4")

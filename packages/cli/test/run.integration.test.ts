@@ -1,6 +1,8 @@
 // Real here: the program in a process of its own, its shells, and everything it starts.
+import { spawnSync } from "node:child_process"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { folder, skein, start, until } from "./skein.ts"
 
@@ -177,6 +179,23 @@ describe("output", () => {
     expect([code, stderr]).toEqual([141, ""])
   })
 
+  it("of a dry run that nobody reads any more ends it in the same way", async () => {
+    const run = start(["run", "--dry-run", "--", "echo"])
+    const feed = setInterval(() => run.child.stdin!.write("x\n"), 1)
+    await until(() => run.stdout() !== "")
+    run.child.stdout!.destroy()
+    const { code, stderr } = await run.done
+    clearInterval(feed)
+    expect([code, stderr]).toEqual([141, ""])
+  })
+
+  it("of a dry run that cannot be written is an error", () => {
+    const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+    const words = ["-c", '"$@" > /dev/full', "sh", process.execPath, main, "run", "--dry-run", "--", "echo", ":::", "a"]
+    const { status, stderr } = spawnSync("sh", words, { encoding: "utf8" })
+    expect([status, stderr]).toEqual([255, "skein run: standard output: the disk is full\n"])
+  })
+
   it("that cannot be written ends the run and says so", async () => {
     const { code, stderr } = await skein(["run", "--shell", "--", "echo {} > /dev/stdout", ":::", "a"], {})
     expect([code, stderr]).toEqual([0, ""])
@@ -269,6 +288,7 @@ describe("the words of the command line", () => {
     [["run", "-f", "csv", "--", "echo", "{nam}"], /no field is called "nam"; did you mean \{name\}\?/],
     [["run", "-a", "/no/such/file", "--", "echo"], /\/no\/such\/file/],
     [["run", "--", "sh", "-c", "echo {}", ":::", "a"], /would make code of the input; use --shell/],
+    [["--verson"], /unknown flag --verson; did you mean --version\?/],
     [["rum"], /there is no command "rum"; did you mean skein run\?/],
     [["map"], /say which function, as in: skein map \.\/tasks\.ts#resize/],
     [["map", "./nothing.ts#f"], /there is no file "\.\/nothing\.ts"/]
@@ -304,6 +324,16 @@ describe("signals", () => {
     expect([code, sorted(stdout)]).toEqual([130, ["in", "in", "out", "out"]])
     expect(stderr).toMatch(/SIGINT: starting nothing more, waiting for 2 running jobs; once more to stop them/)
     expect(stderr).toMatch(/2 not started/)
+  })
+
+  it("say nothing of waiting where nothing runs", async () => {
+    // The output of a job is shown when it is over.
+    const run = start(["run", "--", "echo"])
+    run.child.stdin!.write("a\n")
+    await until(() => run.stdout() === "a\n")
+    run.child.kill("SIGTERM")
+    const { code, stderr } = await run.done
+    expect([code, stderr.split("\n")[0]]).toEqual([143, "skein: SIGTERM: starting nothing more"])
   })
 
   it("stop what runs the second time, or at once where that is asked for", async () => {
@@ -432,6 +462,12 @@ describe("an early end", () => {
 })
 
 describe("files about the run", () => {
+  it("that cannot be written are told, with code 255, though the jobs went well", async () => {
+    const { code, stderr, stdout } = await skein(["run", "--timeline", "/dev/full", "--", "echo", ":::", "a"])
+    expect([code, stdout]).toEqual([255, "a\n"])
+    expect(stderr).toMatch(/timeline \/dev\/full: the disk is full; 1 job done/)
+  })
+
   it("a report and a timeline are written", async () => {
     const report = file("report.json")
     const timeline = file("timeline.json")

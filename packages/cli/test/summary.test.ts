@@ -130,6 +130,13 @@ describe("summary.text", () => {
     expect([line!.length, line!.endsWith("x…")]).toEqual([60, true])
   })
 
+  it("shows what the system said rather than the end of a command", () => {
+    const record = recordOf(jobOf(1, "x".repeat(500)), { why: "broken", message: "its shell cannot be started: spawn sh EMFILE" })
+    const [, line] = lines(resultOf([record]), { columns: 80 })
+    expect(line).toMatch(/its shell cannot be started: spawn sh EMFILE {2}x+…$/)
+    expect(line!.length).toBe(80)
+  })
+
   it("says what was left, and how to do it", () => {
     const ending: Ending = { _tag: "Signal", signal: "SIGINT" }
     const stopped = recordOf(jobOf(9), { why: "stopped", signal: 15 })

@@ -27,14 +27,16 @@
  * **Guarantees**
  *
  * - Ownership: the program, its descendants, the pipes to them, and the iterator of `stdin: { chunks }`.
- * - Interruption: runs the stop sequence and waits for it, for as long as `stop` says and some milliseconds more. A program in the middle of its input sees no end of it before it is gone.
+ * - Interruption: runs the stop sequence and waits for it, for as long as `stop` says and some milliseconds more. A program in the middle of its input sees no end of it before it is gone. If somebody in its tree had to be killed, so that cleanup was
+ *   skipped, the interruption says so: `TaskRunner.killedIn` of its cause is there, with the flavour `"command"` and the process id as `worker`. The reasons of a command that was stopped, such as `TimedOut`, say it in `ended`.
  * - Failure: an end by a signal or with another exit code is never a success. A program that reads no more, or closes its output, has done nothing wrong.
  * - Bounds: `maxBytes` of each stream are held, and a piece more. A source of chunks that does not hear that it is over is waited for a second.
- * - Cost: that of `spawn` of Node and a tenth more; a look at all processes of the machine only when it was not a success.
+ * - Cost: that of `spawn` of Node, and a sixth more of this process's time; a look at all processes of the machine only when it was not a success.
  *
  * **Gotchas**
  *
  * - The program leads a session of its own: Ctrl-C in the terminal does not reach it. Interrupt the fiber (see `Signals`), and the whole tree hears of it.
+ * - A program that runs commands of its own with this module, and does not handle SIGTERM, dies of it at once; its watchdog then kills its commands before their cleanup has ended. `Signals` and `NodeRuntime.runMain` handle it.
  * - Its pipes are sockets, as always in Node: a program that opens `/dev/stdout` or `/dev/stderr` by name fails. `>&1` works.
  * - A process that was left behind and still writes to the captured output finds it closed. Send its output elsewhere before it goes to the background.
  * - Its times are those of the machine, whatever `Clock` the fiber has: programs take no part in a simulation.

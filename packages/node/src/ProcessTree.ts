@@ -23,8 +23,8 @@
  *
  * - Ownership: the watchdog, and every branch until it is released or killed.
  * - Interruption: a signal is sent and a kill is waited for, whoever is interrupted meanwhile.
- * - Failure: none. Processes of other users, and those that have gone, are passed over; zombies are not counted.
- * - End: who was killed has closed its files, its ports and locks among them, before `kill` returns. Who hangs in the kernel for longer than 10 seconds is left to it, and named in a warning of the log.
+ * - Failure: none. Processes of other users, and those that have gone, are passed over; zombies are not counted. Who hangs in the kernel for longer than 10 seconds after a SIGKILL is left to it, and named in a warning of the log.
+ * - Order: who was killed has closed its files, its ports and locks among them, before `kill` returns.
  * - Bounds: the event loop is held for 2 milliseconds at a time at most.
  * - Cost: a branch costs two writes to a file in memory. A signal costs a look at every process of the machine, some 20 microseconds each; branches that are signalled at the same time share it.
  *
@@ -167,7 +167,7 @@ class Tree {
       return pids
     }
     let leads: number | undefined
-    const find = (act: (pid: number) => void): Effect.Effect<number> => {
+    const find = (act: (pid: number) => void, group = leads): Effect.Effect<number> => {
       if (!available) return Effect.succeed(0)
       const met = (pid: number): void => {
         const mortal = mortalOf(pid)
@@ -176,7 +176,7 @@ class Tree {
       }
       const leaves = (mortal: Mortal): void => void known.set(mortal.pid, mortal)
       return Effect.uninterruptible(
-        Effect.callback<number>((resume) => this.#scanner.find(number, leads, met, leaves, (found) => resume(Effect.succeed(found))))
+        Effect.callback<number>((resume) => this.#scanner.find(number, group, met, leaves, (found) => resume(Effect.succeed(found))))
       )
     }
     const over = (): void => {
@@ -196,7 +196,7 @@ class Tree {
             find((pid) => {
               // Who got it with the group must not get it twice: a second SIGINT often means something else than the first.
               if (!reached || groupOf(pid) !== group) send(pid, signal)
-            }),
+            }, group),
             (found) => Math.max(found, Number(reached))
           )
         }),
@@ -222,7 +222,7 @@ class Tree {
 }
 
 const killAll = (
-  find: (act: (pid: number) => void) => Effect.Effect<number>,
+  find: (act: (pid: number) => void, group: number | undefined) => Effect.Effect<number>,
   leaving: () => ReadonlyArray<number>,
   group: number | undefined
 ): Effect.Effect<number> =>
@@ -240,7 +240,7 @@ const killAll = (
           alive.push(pid)
           killed.add(pid)
           send(pid, "SIGKILL")
-        })
+        }, group)
         if (found === 0) break
         if (isLate()) {
           yield* Effect.logWarning(`processes that SIGKILL did not end within ${patience / 1000} s: ${alive.join(", ")}`)
@@ -253,7 +253,9 @@ const killAll = (
         const left = leaving()
         if (left.length === 0) return total()
         if (isLate()) {
-          yield* Effect.logWarning(`processes that have ended, but did not close their files within ${patience / 1000} s: ${left.join(", ")}`)
+          yield* Effect.logWarning(
+            `processes that have ended, but did not close their files within ${patience / 1000} s: ${left.join(", ")}`
+          )
           return total()
         }
         yield* sleep(pause)

@@ -4,15 +4,15 @@ import * as Redacted from "effect/Redacted"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import * as Command from "../src/Command.ts"
 import { backends } from "./fixtures/commandBackends.ts"
 
 let directory = ""
-beforeAll(() => {
+beforeEach(() => {
   directory = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "skein-test-")))
 })
-afterAll(() => fs.rmSync(directory, { recursive: true }))
+afterEach(() => fs.rmSync(directory, { recursive: true }))
 
 const script = (text: string, args: ReadonlyArray<string> = [], options: Command.Options = {}): Command.Command =>
   Command.make(text, args, { shell: "sh", ...options })
@@ -150,6 +150,20 @@ describe.each(backends)("a command that is started $name", ({ provide }) => {
   })
 
   describe("its surroundings", () => {
+    it("are the environment of this process as it is when the command runs, with any name", async () => {
+      const command = script(`echo $MINE; env | grep __proto__`, [], { env: Object.fromEntries([["__proto__", "own"]]) })
+      const seen: Array<string> = []
+      try {
+        for (const text of ["1", "2"]) {
+          process.env["MINE"] = text
+          seen.push((await run(command)).stdout)
+        }
+      } finally {
+        delete process.env["MINE"]
+      }
+      expect(seen).toEqual(["1\n__proto__=own\n", "2\n__proto__=own\n"])
+    })
+
     it("are the directory, the environment and the umask that were asked for", async () => {
       const output = await run(
         script("pwd; echo $MINE; umask; echo ${HOME-none}", [], { directory, env: { MINE: "1", HOME: undefined }, umask: 0o27 })

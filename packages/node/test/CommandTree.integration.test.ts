@@ -1,17 +1,22 @@
 // Real here: the programs that are run and all they leave behind, the signals, and /proc. Needs Linux.
+import * as TaskRunner from "@skein/parallel/TaskRunner"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import * as fs from "node:fs"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import * as Command from "../src/Command.ts"
+import * as CommandStream from "../src/CommandStream.ts"
 import * as ProcessTree from "../src/ProcessTree.ts"
 import { backends } from "./fixtures/commandBackends.ts"
 import { carriers, childrenOf, killIfThere, until } from "./fixtures/processes.ts"
@@ -37,6 +42,14 @@ afterEach(() => {
 
 const script = (text: string, options: Command.Options = {}): Command.Command =>
   Command.make(text, [], { shell: "bash", env: { MARK: mark }, ...options })
+
+const refuses = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy()
+      resolve(false)
+    }).on("error", () => resolve(true))
+  })
 
 /** A daemon as they are made: in a session of its own, its parent gone. */
 const daemon = "(setsid sh -c 'setsid sleep 300 >/dev/null 2>&1 </dev/null & exit 0')"
@@ -110,6 +123,20 @@ describe.each(backends)("the tree of a command that is started $name", ({ provid
       expect(fs.readFileSync(path, "utf8")).toBe("ready\nINT\nHUP\nQUIT\n")
     })
 
+    it.each<[name: string, stop: Command.Options["stop"]]>([
+      ["was asked to stop", undefined],
+      ["was killed", []]
+    ])("has given back the port of a grandchild that %s, though that has much memory to give back first", async (_name, stop) => {
+      const program = fileURLToPath(new URL("fixtures/server.ts", import.meta.url))
+      const path = join(directory, randomUUID())
+      const options: Command.Options = { env: { MARK: mark }, stdout: { file: path }, stop }
+      const fiber = begin(Command.make(process.execPath, [program, "127.0.0.1", "0", "child", "heavy"], options))
+      await until(() => fs.existsSync(path) && fs.readFileSync(path, "utf8").endsWith("\n"))
+      const port = Number(/\d+/.exec(fs.readFileSync(path, "utf8"))![0])
+      await interrupt(fiber)
+      expect(await refuses(port)).toBe(true)
+    })
+
     it("does not show an end of its input before it is gone", async () => {
       const path = join(directory, randomUUID())
       const chunks = async function* () {
@@ -125,6 +152,81 @@ describe.each(backends)("the tree of a command that is started $name", ({ provid
       await until(() => fs.existsSync(path))
       await interrupt(fiber)
       expect(fs.readFileSync(path, "utf8")).toBe("ready\n")
+    })
+  })
+
+  describe("when it had to be stopped", () => {
+    const stop = [{ signal: "SIGTERM", wait: "100 millis" }] as const
+    const polite = `trap 'exit 0' TERM; echo ready >&2; while :; do sleep 0.01; done`
+    const deaf = `${stubborn}; echo ready >&2; while :; do sleep 0.01; done`
+    const withDeafChild = `(${deaf}) & trap 'exit 0' TERM; while :; do sleep 0.01; done`
+
+    it.each([
+      ["no mark where it ended when it was asked to", polite, false],
+      ["the mark of a skipped cleanup where it had to be killed", deaf, true],
+      ["the mark of a skipped cleanup where a descendant had to be killed", withDeafChild, true]
+    ])("gives who interrupted it %s", async (_name, text, marked) => {
+      const path = join(directory, randomUUID())
+      const fiber = begin(script(text, { stop, stderr: { file: path } }))
+      await until(() => fs.existsSync(path) && fs.readFileSync(path, "utf8") === "ready\n")
+      await interrupt(fiber)
+      const exit = await Effect.runPromise(Fiber.await(fiber))
+      const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
+      expect([Cause.hasInterruptsOnly(cause), TaskRunner.killedIn(cause)?.flavour]).toEqual([true, marked ? "command" : undefined])
+    })
+
+    it.each([
+      ["ended when it was asked to", polite, false],
+      ["had to be killed", deaf, true]
+    ])("marks a scope that is interrupted, of Command.start and of CommandStream, where the program %s", async (_name, text, marked) => {
+      const path = join(directory, randomUUID())
+      const command = script(text, { stop, stderr: { file: path } })
+      const starts = [
+        Effect.scoped(Effect.flatMap(Command.start(command), ({ exit }) => exit)),
+        Stream.runDrain(CommandStream.bytes(command))
+      ]
+      const found: Array<string | undefined> = []
+      for (const start of starts) {
+        fs.rmSync(path, { force: true })
+        const fiber = Effect.runFork(provide(start))
+        await until(() => fs.existsSync(path) && fs.readFileSync(path, "utf8") === "ready\n")
+        await interrupt(fiber)
+        const exit = await Effect.runPromise(Fiber.await(fiber))
+        found.push(Exit.isFailure(exit) ? TaskRunner.killedIn(exit.cause)?.flavour : "success")
+      }
+      expect(found).toEqual(marked ? ["command", "command"] : [undefined, undefined])
+    })
+
+    it.each<[name: string, text: string, options: Command.Options, ended: string]>([
+      ["is late and ends when it is asked to", polite, { timeout: "500 millis" }, "signal"],
+      ["is late and has to be killed", deaf, { timeout: "500 millis" }, "killed"],
+      ["writes too much and ends when it is asked to", `trap 'exit 0' TERM; while :; do echo y; done`, { maxBytes: 100 }, "signal"],
+      ["writes too much and has to be killed", `${stubborn}; while :; do echo y; done`, { maxBytes: 100 }, "killed"]
+    ])("says in the error of a command that %s how it ended", async (_name, text, options, ended) => {
+      const reason = await fail(script(text, { stop, ...options }))
+      expect("ended" in reason ? reason.ended : reason).toBe(ended)
+    })
+
+    it("says in the error of a command whose input failed how it ended", async () => {
+      const path = join(directory, randomUUID())
+      const chunks = async function* () {
+        yield "first"
+        await until(() => fs.existsSync(path))
+        throw new Error("no more")
+      }
+      const reason = await fail(script(`${stubborn}; echo > ${path}; while :; do sleep 0.01; done`, { stop, stdin: { chunks: chunks() } }))
+      expect(reason).toMatchObject({ _tag: "StdinFailed", ended: "killed" })
+    })
+
+    it("says in the error of Command.start how it ended, too", async () => {
+      const command = script(deaf, { stop, timeout: "500 millis" })
+      const error = await Effect.runPromise(provide(Effect.scoped(Effect.flatMap(Command.start(command), ({ exit }) => Effect.flip(exit)))))
+      expect(error.reason).toMatchObject({ _tag: "TimedOut", ended: "killed" })
+    })
+
+    it("counts a SIGKILL among its signals", async () => {
+      const command = script(deaf, { timeout: "500 millis", stop: [{ signal: "SIGKILL", wait: "5 seconds" }] })
+      expect(await fail(command)).toMatchObject({ _tag: "TimedOut", ended: "killed" })
     })
   })
 

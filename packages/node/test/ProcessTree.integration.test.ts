@@ -112,10 +112,34 @@ describe("Branch.kill", () => {
       expect(branches.flatMap((branch) => carriers(own(branch)))).toEqual([])
     }))
 
+  // A process gives up its memory before its sockets, and with the memory its environment, by which it is known.
+  it.each([
+    ["in the group that is killed at once", ""],
+    ["that left the session", "setsid "]
+  ])("has seen the ports of a process %s closed, though it has much memory to give back first", (_name, leave) =>
+    withTree(async (tree) => {
+      const branch = tree.branch()
+      const program = `global.held = Buffer.alloc(4e8, 1); require("net").createServer().listen(0, "127.0.0.1", function () { console.log("port", this.address().port, "ready") })`
+      const { output, pid } = await startIn(branch, `${leave}'${process.execPath}' -e '${program}' & wait`)
+      const listens = (): boolean => fs.readFileSync("/proc/net/tcp", "latin1").includes(` 0100007F:${hex} `)
+      const hex = Number(/\d+/.exec(output())![0]).toString(16).toUpperCase().padStart(4, "0")
+      const before = listens()
+      await Effect.runPromise(branch.kill(pid))
+      expect([before, listens()]).toEqual([true, false])
+    })
+  )
+
+  it("gives how many it found to kill", () =>
+    withTree(async (tree) => {
+      const branch = tree.branch()
+      await startIn(branch, "setsid sleep 300 & sleep 300 & echo ready; wait")
+      expect(await Effect.runPromise(branch.kill())).toBe(3)
+    }))
+
   it("has nothing to do where nobody was started", () =>
     withTree(async (tree) => {
       const branch = tree.branch()
-      await Effect.runPromise(branch.kill())
+      expect(await Effect.runPromise(branch.kill())).toBe(0)
       expect(await Effect.runPromise(branch.count)).toBe(0)
     }))
 })

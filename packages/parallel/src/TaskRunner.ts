@@ -130,14 +130,14 @@ const textOf = (flavour: string, reason: Reason): string => {
 }
 
 /**
- * A worker that was ended by force because a task did not stop in time: cleanup of that task was skipped.
+ * A worker, or a command, that was ended by force because it did not stop in time: cleanup was skipped.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Killed {
   readonly flavour: string
-  /** The number of the worker, counted from 1. */
+  /** The number of the worker, counted from 1; of a command, its process id. */
   readonly worker: number
 }
 

@@ -8,6 +8,12 @@ interface Tails {
   readonly stderr: string
 }
 
+/** How what had to be stopped before its end was stopped. */
+interface Stopped {
+  /** By the signals of the option `stop`, in time; or with SIGKILL for somebody in its tree, whose cleanup was skipped. */
+  readonly ended: "signal" | "killed"
+}
+
 /**
  * The program is not there: no such file, or none along `PATH`. Also when a script's interpreter is not there. Nothing ran; trying again helps only if somebody installs it.
  *
@@ -91,7 +97,7 @@ export class Signaled extends Data.TaggedError("Signaled")<{ readonly signal: No
  * @category errors
  * @since 0.1.0
  */
-export class TimedOut extends Data.TaggedError("TimedOut")<{ readonly after: Duration.Duration } & Tails> {
+export class TimedOut extends Data.TaggedError("TimedOut")<{ readonly after: Duration.Duration } & Stopped & Tails> {
   override get message(): string {
     return `took longer than ${Duration.format(this.after)}${said(this)}`
   }
@@ -103,10 +109,12 @@ export class TimedOut extends Data.TaggedError("TimedOut")<{ readonly after: Dur
  * @category errors
  * @since 0.1.0
  */
-export class OutputTooLarge extends Data.TaggedError("OutputTooLarge")<{
-  readonly stream: "stdout" | "stderr"
-  readonly maxBytes: number
-}> {
+export class OutputTooLarge extends Data.TaggedError("OutputTooLarge")<
+  {
+    readonly stream: "stdout" | "stderr"
+    readonly maxBytes: number
+  } & Stopped
+> {
   override get message(): string {
     return `more than ${this.maxBytes.toLocaleString("en")} bytes on ${this.stream}`
   }
@@ -118,7 +126,7 @@ export class OutputTooLarge extends Data.TaggedError("OutputTooLarge")<{
  * @category errors
  * @since 0.1.0
  */
-export class StdinFailed extends Data.TaggedError("StdinFailed")<{ readonly cause: unknown }> {
+export class StdinFailed extends Data.TaggedError("StdinFailed")<{ readonly cause: unknown } & Stopped> {
   override get message(): string {
     return `its input failed: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
   }

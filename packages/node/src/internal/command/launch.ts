@@ -1,4 +1,6 @@
 /** Starts a command and follows it to its end: what running one and talking to one have in common. */
+import { killed } from "@skein/parallel/TaskRunner"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,12 +37,15 @@ export const launch = (line: Line): Effect.Effect<Life, failure.Reason> =>
 /** How long the last bytes are waited for when it has ended, in milliseconds: they are there already, unless somebody else has the pipe, too. */
 export const lastBytes = 250
 
+/** Makes the reason when it is known how it was stopped, and what it had written last. */
+type ReasonFor = (stopped: { readonly ended: "signal" | "killed"; readonly stdout: string; readonly stderr: string }) => failure.Reason
+
 /** Why it must be stopped before its end: the first reason counts. */
 export class Trouble {
-  reason: failure.Reason | undefined
+  reason: ReasonFor | undefined
   onReason: () => void = () => {}
 
-  is(reason: failure.Reason): void {
+  is(reason: ReasonFor): void {
     if (this.reason !== undefined) return
     this.reason = reason
     this.onReason()
@@ -66,7 +71,7 @@ export const endOf = (life: Life, timeout: number, trouble: Trouble): Effect.Eff
     if (timeout <= longestTimer) {
       // It may have ended in this very turn of the loop, which has its news after its timers: then the program wins.
       const late = (): void => {
-        if (life.end === undefined) trouble.is(new failure.TimedOut({ after: Duration.millis(timeout), stdout: "", stderr: "" }))
+        if (life.end === undefined) trouble.is((stopped) => new failure.TimedOut({ after: Duration.millis(timeout), ...stopped }))
       }
       timer = setTimeout(() => setImmediate(late), timeout - (performance.now() - life.startedAt))
     }
@@ -93,7 +98,7 @@ export const reasonOfEnd = (life: Life, spec: Spec, trouble: Trouble, out: Captu
   const { exitCode, lost, signal } = life.end ?? { exitCode: null, signal: "SIGKILL" as const, lost: undefined }
   const tails = () => ({ stdout: text(out.bytes.subarray(-tailBytes)), stderr: text(err.bytes.subarray(-tailBytes)) })
   const { reason } = trouble
-  if (reason !== undefined) return reason._tag === "TimedOut" ? new failure.TimedOut({ after: reason.after, ...tails() }) : reason
+  if (reason !== undefined) return reason({ ended: life.stopped, ...tails() })
   if (lost !== undefined) return new failure.Lost({ message: lost })
   if (life.well) return undefined
   const by = signal ?? (spec.tree === "namespace" ? signalOf(exitCode!) : undefined)
@@ -107,8 +112,12 @@ const signalOf = (code: number): NodeJS.Signals | undefined =>
 export const text = (bytes: Uint8Array): string => decoder.decode(bytes)
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
+/** The cause that whoever was interrupted ends with when it had to be ended by force. */
+export const markOf = (life: Life): Cause.Cause<never> =>
+  life.stopped === "killed" ? killed({ flavour: "command", worker: life.child.pid }) : Cause.empty
+
 /** Ends it with its scope: what ended well may leave something behind, everything else is stopped. */
-export const closeOf = (life: Life): Effect.Effect<void> =>
+export const closeOf = (life: Life, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { stderr, stdin, stdout } = life.child
     if (life.end === undefined) {
@@ -118,10 +127,11 @@ export const closeOf = (life: Life): Effect.Effect<void> =>
     }
     return Effect.andThen(
       life.well ? life.leave : life.stop,
-      Effect.sync(() => {
+      Effect.suspend(() => {
         stdin?.destroy()
         stdout?.destroy()
         stderr?.destroy()
+        return Exit.hasInterrupts(exit) && life.stopped === "killed" ? Effect.failCause(markOf(life)) : Effect.void
       })
     )
   })

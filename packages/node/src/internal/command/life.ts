@@ -19,6 +19,7 @@ export class Life {
   #end: End | undefined
   #over = false
   #stopping = false
+  #stopped: "signal" | "killed" = "signal"
   readonly #waitingForStop: Array<() => void> = []
 
   constructor(child: Child, branch: Branch, spec: Spec) {
@@ -49,6 +50,11 @@ export class Life {
     return () => void this.#waiting.delete(listener)
   }
 
+  /** How the stop sequence ended it: `killed` if somebody in its tree got a SIGKILL, whose cleanup was skipped. */
+  get stopped(): "signal" | "killed" {
+    return this.#stopped
+  }
+
   /** Ends well: with one of the codes that are a success. */
   get well(): boolean {
     const end = this.#end
@@ -67,25 +73,17 @@ export class Life {
         // Asked twice, it is done once: a second SIGTERM often means something else than the first.
         if (this.#stopping) return Effect.callback<void>((resume) => void this.#waitingForStop.push(() => resume(Effect.void)))
         this.#stopping = true
-        return Effect.andThen(this.#steps, this.kill)
+        return Effect.flatMap(Effect.andThen(this.#steps, this.#kill), (killed) => {
+          if (killed > 0) this.#stopped = "killed"
+          return this.#finish
+        })
       })
     )
   }
 
   /** Without a sequence: it has ended, but not well. */
   get kill(): Effect.Effect<void> {
-    return Effect.uninterruptible(
-      Effect.suspend(() => {
-        if (this.#over) return Effect.void
-        return Effect.andThen(
-          this.#branch.kill(this.#group),
-          Effect.andThen(
-            this.#reaped,
-            Effect.sync(() => this.#finish())
-          )
-        )
-      })
-    )
+    return Effect.uninterruptible(Effect.suspend(() => (this.#over ? Effect.void : Effect.andThen(this.#kill, this.#finish))))
   }
 
   /** It ended well: who is left may stay, or must not, as was asked for. */
@@ -99,9 +97,16 @@ export class Life {
     })
   }
 
-  #finish(): void {
-    this.#over = true
-    for (const wake of this.#waitingForStop.splice(0)) wake()
+  /** Afterwards nobody is left. */
+  get #kill(): Effect.Effect<number> {
+    return Effect.suspend(() => Effect.tap(this.#branch.kill(this.#group), () => this.#reaped))
+  }
+
+  get #finish(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.#over = true
+      for (const wake of this.#waitingForStop.splice(0)) wake()
+    })
   }
 
   /** The process group, as long as its number cannot belong to another. Where tags cannot be seen it is all there is. */
@@ -112,7 +117,8 @@ export class Life {
   get #steps(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (const { signal, wait } of this.#spec.stop) {
-        yield* this.signal(signal)
+        const found = yield* this.signal(signal)
+        if (signal === "SIGKILL" && found > 0) this.#stopped = "killed"
         if (yield* this.#goneWithin(wait)) return
       }
     })
@@ -141,7 +147,8 @@ export class Life {
         resume(Effect.void)
       }
       let forget = (): void => {}
-      const timer = setTimeout(done, wait)
+      // It may have ended in this very turn of the loop, which has its news after its timers.
+      const timer = setTimeout(() => setImmediate(done), wait)
       forget = this.onEnd(done)
     })
   }

@@ -1,4 +1,5 @@
 /** Runs a command to its end. */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -6,7 +7,7 @@ import { inspect } from "node:util"
 import { Capture } from "./capture.ts"
 import * as failure from "./failure.ts"
 import { feed } from "./feed.ts"
-import { endOf, hide, lastBytes, launch, reasonOfEnd, text, Trouble } from "./launch.ts"
+import { endOf, hide, lastBytes, launch, markOf, reasonOfEnd, text, Trouble } from "./launch.ts"
 import type { Life } from "./life.ts"
 import type { Line } from "./plan.ts"
 
@@ -43,10 +44,10 @@ export const run = (line: Line): Effect.Effect<Output, failure.CommandError> =>
         const err = new Capture(stderr, spec.maxBytes, keep)
         const trouble = new Trouble()
         if (spec.overflow === "fail") {
-          out.onOverflow = () => trouble.is(new failure.OutputTooLarge({ stream: "stdout", maxBytes: spec.maxBytes }))
-          err.onOverflow = () => trouble.is(new failure.OutputTooLarge({ stream: "stderr", maxBytes: spec.maxBytes }))
+          out.onOverflow = () => trouble.is(({ ended }) => new failure.OutputTooLarge({ stream: "stdout", maxBytes: spec.maxBytes, ended }))
+          err.onOverflow = () => trouble.is(({ ended }) => new failure.OutputTooLarge({ stream: "stderr", maxBytes: spec.maxBytes, ended }))
         }
-        const feeding = feed(stdin, spec.stdin, (cause) => trouble.is(new failure.StdinFailed({ cause })))
+        const feeding = feed(stdin, spec.stdin, (cause) => trouble.is(({ ended }) => new failure.StdinFailed({ cause, ended })))
         const waited = yield* Effect.exit(restore(endOf(life, spec.timeout, trouble)))
         // Stopped or ended, in either case with nobody left before the last bytes are waited for: they might hold the pipe.
         if (Exit.isFailure(waited) || trouble.reason !== undefined) yield* life.stop
@@ -55,7 +56,7 @@ export const run = (line: Line): Effect.Effect<Output, failure.CommandError> =>
         out.close()
         err.close()
         if (stdin !== null) yield* Effect.promise(feeding.end)
-        if (Exit.isFailure(waited)) return yield* Effect.failCause(waited.cause)
+        if (Exit.isFailure(waited)) return yield* Effect.failCause(Cause.combine(waited.cause, markOf(life)))
         const reason = reasonOfEnd(life, spec, trouble, out, err)
         yield* reason === undefined ? life.leave : life.kill
         if (reason !== undefined) return yield* Effect.fail(reason)

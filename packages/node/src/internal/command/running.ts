@@ -48,7 +48,7 @@ export const start = (line: Line): Effect.Effect<Running, failure.CommandError, 
     const life = yield* Effect.acquireRelease(Effect.mapError(launch(line), hide(line)), closeOf)
     const { stderr, stdin, stdout } = life.child
     if (spec.stdin !== "pipe" && stdin !== null) {
-      const feeding = feed(stdin, spec.stdin, (cause) => trouble.is(new failure.StdinFailed({ cause })))
+      const feeding = feed(stdin, spec.stdin, (cause) => trouble.is(({ ended }) => new failure.StdinFailed({ cause, ended })))
       yield* Effect.addFinalizer(() => Effect.promise(feeding.end))
     }
     const watched = spec.timeout <= longestTimer || typeof spec.stdin === "object"
@@ -57,7 +57,11 @@ export const start = (line: Line): Effect.Effect<Running, failure.CommandError, 
     }
     const exit = Effect.flatMap(ended(life), (end): Effect.Effect<Ended, failure.Reason> => {
       // Afterwards nobody is left, which the stop that is under way sees to.
-      if (trouble.reason !== undefined) return Effect.andThen(life.stop, Effect.fail(trouble.reason))
+      const { reason } = trouble
+      if (reason !== undefined) {
+        const fail = Effect.suspend(() => Effect.fail(reason({ ended: life.stopped, stdout: "", stderr: "" })))
+        return Effect.andThen(life.stop, fail)
+      }
       if (end.lost !== undefined) return Effect.andThen(life.kill, Effect.fail(new failure.Lost({ message: end.lost })))
       return Effect.succeed({ exitCode: end.exitCode, signal: end.signal })
     })

@@ -45,16 +45,18 @@ export const open = <E, R>(
       )
       yield* Effect.forkScoped(pumping, { startImmediately: true })
     } else if (stdin !== null) {
-      const feeding = feed(stdin, spec.stdin, (cause) => trouble.is(new failure.StdinFailed({ cause })))
+      const feeding = feed(stdin, spec.stdin, (cause) => trouble.is(({ ended }) => new failure.StdinFailed({ cause, ended })))
       yield* Effect.addFinalizer(() => Effect.promise(feeding.end))
     }
     yield* Effect.forkScoped(watch(life, spec.timeout, trouble), { startImmediately: true })
     const nothing = new Capture(null, kept, "tail")
     const finish = Effect.suspend((): Pull.Pull<never, CommandError> => {
-      const reason = reasonOfEnd(life, spec, trouble, nothing, err)
-      if (reason === undefined) return Effect.andThen(life.leave, Cause.done())
+      if (trouble.reason === undefined && life.well) return Effect.andThen(life.leave, Cause.done())
       // With trouble the stop is under way.
-      return Effect.andThen(trouble.reason === undefined ? life.kill : life.stop, Effect.fail(hide(line)(reason)))
+      return Effect.andThen(
+        trouble.reason === undefined ? life.kill : life.stop,
+        Effect.suspend(() => Effect.fail(hide(line)(reasonOfEnd(life, spec, trouble, nothing, err)!)))
+      )
     })
     return Effect.flatMap(reader.next as Effect.Effect<Pieces | undefined, E>, (pieces): Pull.Pull<Pieces, CommandError | E> =>
       pieces === undefined ? finish : Effect.succeed(pieces)

@@ -6,7 +6,6 @@ import { Late, PortTaken, type Reason } from "./failure.ts"
 import type { Launched } from "./launch.ts"
 import { available, type Listener, listeners, ownersOf, reached, reaches } from "./listeners.ts"
 import type { Spec } from "./options.ts"
-import { sleep } from "./tree.ts"
 
 /** What is known of the port: which it is, unless the app chooses it and has not said. */
 export interface Port {
@@ -145,18 +144,3 @@ export const holderOf = (ip: string, port: number): number | undefined => {
   const found = targetsOf(ip).flatMap((target) => reached(target, port))
   return ownersOf(found, { root: -1, tags: new Set() }).find((owner) => owner.of === "others")?.pid
 }
-
-/** How long a port is waited for, in milliseconds: it is given back in the last moments of a process, when nobody can tell any more whose it is. */
-const lastMoments = 1_000
-
-/** Waits until those of an app that was stopped have given back its port. */
-export const givenBack = (ip: string, port: number, { family }: Launched): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    if (!available) return
-    const until = performance.now() + lastMoments
-    for (let pause = 1; performance.now() < until; pause *= 2) {
-      const found = targetsOf(ip).flatMap((target) => reached(target, port))
-      if (ownersOf(found, family).every(({ of }) => of === "others")) return
-      yield* sleep(pause)
-    }
-  })

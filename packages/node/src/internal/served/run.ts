@@ -17,7 +17,7 @@ import { Closed, Died, PortTaken, type Reason, ServedAppError } from "./failure.
 import { died, type End, launch, type Launched } from "./launch.ts"
 import { available, listeners } from "./listeners.ts"
 import type { Spec, Status } from "./options.ts"
-import { givenBack, holderOf, ready } from "./readiness.ts"
+import { holderOf, ready } from "./readiness.ts"
 
 /**
  * Where an app is to listen.
@@ -180,12 +180,7 @@ class Server<E, R> {
       // Those of the app are gone: whoever listens now is who it lost its port to.
       return Effect.flatMap(isTaken(ip, port), (taken) => Effect.fail(taken ? new PortTaken({ ip, port, by: holderOf(ip, port) }) : reason))
     }
-    const released = Effect.suspend(() => {
-      const at = port === 0 ? this.#port : port
-      if (this.#launched === undefined || at === 0 || this.#spec.listener === "any") return Effect.void
-      return givenBack(ip, at, this.#launched)
-    })
-    return Effect.catch(Effect.ensuring(Effect.scoped(this.#once(port)), released), whenDead)
+    return Effect.catch(Effect.scoped(this.#once(port)), whenDead)
   }
 
   #once(port: number): Effect.Effect<Ended, Reason, R | Scope.Scope> {

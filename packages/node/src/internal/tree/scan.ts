@@ -37,6 +37,8 @@ export class Scanner {
   readonly #prefix: string
   #waiting: Array<Request> = []
   #scanning = false
+  /** The threads of the kernel, as of the last scan: there are many, and each scan would have to ask again. */
+  #kernel: ReadonlySet<string> = new Set()
 
   /** A tag reads `prefix`, the number of the branch, and a full stop. */
   constructor(prefix: string) {
@@ -64,6 +66,7 @@ export class Scanner {
     const grouped = this.#waiting.filter(({ group }) => group !== undefined)
     this.#waiting = []
     const seen = new Set<string>()
+    const kernel = new Set<string>()
     /** Those without an environment: kernel threads, zombies, and whoever is just becoming another program. */
     let blank: Array<string> = []
     let names = processes()
@@ -90,11 +93,14 @@ export class Scanner {
         read(name)
         if (performance.now() > until) return void setImmediate(step)
       }
-      // A process that forks and ends before it is reached has a child that the list did not hold. And in the middle of an exec a process has no environment.
-      names = processes().filter((name) => !seen.has(name))
+      // In the middle of an exec a process has no environment.
       const becoming = blank.filter((name) => {
-        const stat = statOf(name)
+        const stat = this.#kernel.has(name) ? "kernel" : statOf(name)
         if (stat === undefined) return false
+        if (stat === "kernel" || isOfKernel(stat)) {
+          kernel.add(name)
+          return false
+        }
         if (!isLeaving(stat)) return isBecoming(stat)
         for (const request of grouped) {
           if (stat[groupAt] === String(request.group) || stat[sessionAt] === String(request.group))
@@ -104,12 +110,15 @@ export class Scanner {
       })
       blank = []
       at = 0
+      // A process that forks and ends before it is reached has a child that the list did not hold. Listed now, when those that showed no environment have been told apart: who is ending by then forks no more.
+      names = processes().filter((name) => !seen.has(name))
       if (round++ < rounds && names.length + becoming.length > 0) {
         if (names.length > 0) setImmediate(step)
         else setTimeout(step, 1)
         names.push(...becoming)
         return
       }
+      this.#kernel = kernel
       this.#scanning = this.#waiting.length > 0
       if (this.#scanning) setImmediate(this.#scan)
       for (const group of requests.values()) for (const request of group) request.done(request.found)
@@ -134,8 +143,9 @@ const branchesIn = (name: string, prefix: string): ReadonlyArray<number> | undef
   let fd: number
   try {
     fd = fs.openSync(`/proc/${name}/environ`, "r")
-  } catch {
-    return nothing
+  } catch (error) {
+    // Newer kernels say in this way that there is none.
+    return (error as NodeJS.ErrnoException).code === "ESRCH" ? undefined : nothing
   }
   buffer ??= Buffer.allocUnsafeSlow(64 * 1024)
   let found: Array<number> | undefined
@@ -195,17 +205,17 @@ const startAt = 19
 const environmentAt = 47
 const environmentEndAt = 48
 
+const isOfKernel = (stat: ReadonlyArray<string>): boolean => (Number(stat[flagsAt]) & kernelThread) !== 0
+
 /** Its first thread has ended; it is a zombie when the others have, too. */
 const isZombie = (stat: ReadonlyArray<string>): boolean => stat[stateAt] === "Z" || stat[stateAt] === "X"
 
 /**
- * Whether a process that showed no environment must be asked again: it lives, is no thread of the kernel, and has no place for an environment yet, for it is in the middle of an exec; or it has one by now. An environment that is empty has a
+ * Whether a process that showed no environment must be asked again: it lives, and has no place for an environment yet, for it is in the middle of an exec; or it has one by now. An environment that is empty has a
  * place that is empty.
  */
-const isBecoming = (stat: ReadonlyArray<string>): boolean => {
-  if (isZombie(stat) || (Number(stat[flagsAt]) & kernelThread) !== 0) return false
-  return stat[environmentEndAt] === "0" || stat[environmentEndAt] !== stat[environmentAt]
-}
+const isBecoming = (stat: ReadonlyArray<string>): boolean =>
+  !isZombie(stat) && (stat[environmentEndAt] === "0" || stat[environmentEndAt] !== stat[environmentAt])
 
 /** Whether a process is ending and may not have closed its files yet: it gives up its memory first, and each of its threads that is left holds them. A zombie has closed them. */
 const isLeaving = (stat: ReadonlyArray<string>): boolean =>
