@@ -159,7 +159,7 @@ export interface Branch {
     readonly lead: (group: number) => void;
     readonly signal: (signal: NodeJS.Signals, group?: number) => Effect.Effect<number>;
     readonly count: Effect.Effect<number>;
-    readonly kill: (group?: number) => Effect.Effect<void>;
+    readonly kill: (group?: number) => Effect.Effect<number>;
     readonly release: () => void;
 }
 export declare const make: (options?: Options) => Effect.Effect<ProcessTree, never, Scope.Scope>;
@@ -354,6 +354,9 @@ interface Tails {
     readonly stdout: string;
     readonly stderr: string;
 }
+interface Stopped {
+    readonly ended: "signal" | "killed";
+}
 declare const NotFound_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
     readonly _tag: "NotFound";
 } & Readonly<A>;
@@ -424,7 +427,7 @@ declare const TimedOut_base: new <A extends Record<string, any> = {}>(args: impo
 } & Readonly<A>;
 export declare class TimedOut extends TimedOut_base<{
     readonly after: Duration.Duration;
-} & Tails> {
+} & Stopped & Tails> {
     get message(): string;
 }
 declare const OutputTooLarge_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
@@ -433,7 +436,7 @@ declare const OutputTooLarge_base: new <A extends Record<string, any> = {}>(args
 export declare class OutputTooLarge extends OutputTooLarge_base<{
     readonly stream: "stdout" | "stderr";
     readonly maxBytes: number;
-}> {
+} & Stopped> {
     get message(): string;
 }
 declare const StdinFailed_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
@@ -441,7 +444,7 @@ declare const StdinFailed_base: new <A extends Record<string, any> = {}>(args: i
 } & Readonly<A>;
 export declare class StdinFailed extends StdinFailed_base<{
     readonly cause: unknown;
-}> {
+} & Stopped> {
     get message(): string;
 }
 declare const Lost_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {

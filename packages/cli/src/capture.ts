@@ -26,6 +26,9 @@ export interface Captured {
 }
 
 /** A stream that brings more than this many bytes is kept in a file. */
+/** The system's words for having no room for one more process or open file. */
+export const noRoom: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"])
+
 const inMemory = 64 * 1024
 
 /** Bytes that are read from a file at once. */

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { Readable } from "node:stream"
-import { type Captured, empty, messageOf, recorder } from "./capture.ts"
+import { type Captured, empty, messageOf, noRoom, recorder } from "./capture.ts"
 import type { Ended, Executor, Output, Run, StopStep, Which } from "./executor.ts"
 import type { End, Program } from "./job.ts"
 import * as Directory from "./slotDirectory.ts"
@@ -150,7 +150,7 @@ const failureOf = ({ reason }: Command.CommandError): End => {
   const { message } = reason
   if (reason._tag === "NotFound") return { why: "not-found", exitCode: 127, signal: 0, message }
   if (reason._tag === "PermissionDenied") return { why: "denied", exitCode: 126, signal: 0, message }
-  return broken(message)
+  return reason._tag === "SpawnFailed" && noRoom.has(reason.code) ? { ...broken(message), why: "no-room" } : broken(message)
 }
 
 const endOf = (exit: Exit.Exit<Command.Ended, Command.CommandError> | undefined): End => {

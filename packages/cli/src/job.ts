@@ -28,8 +28,11 @@ export interface Job {
   readonly program: (slot: number) => Program
 }
 
-/** Why an attempt ended. `stopped`: we ended it, since the whole was asked to stop. `broken`: it could not be started, or its output could not be kept. */
-export type Why = "exit" | "signal" | "timeout" | "stopped" | "not-found" | "denied" | "broken"
+/**
+ * Why an attempt ended. `stopped`: we ended it, since the whole was asked to stop. `broken`: it could not be started, or its output could not be kept. `no-room`: the system has no room for one more, of processes, open files or memory, and
+ * nothing was started; it is told only where nothing else runs that could make room.
+ */
+export type Why = "exit" | "signal" | "timeout" | "stopped" | "not-found" | "denied" | "broken" | "no-room"
 
 /** How an attempt ended. */
 export interface End {

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The program: reads its words, runs the subcommand they name, and ends with the exit code that it gives. */
+import { isUtf8 } from "node:buffer"
+import { existsSync, readFileSync } from "node:fs"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
@@ -92,8 +94,16 @@ const explained = (args: ReadonlyArray<string>) => {
 
 const about = /^--(?:help|version|completions(?:=.*)?)$/
 
+/** Node makes a replacement character of what is no UTF-8, and another name of a file: that is not to be run on in silence. */
+const unreadable = (argv: ReadonlyArray<string>): boolean => {
+  if (!argv.some((word) => word.includes("\uFFFD")) || !existsSync("/proc/self/cmdline")) return false
+  return !isUtf8(readFileSync("/proc/self/cmdline"))
+}
+
 const main = (argv: ReadonlyArray<string>): Effect.Effect<number> => {
   const [name, ...rest] = argv
+  if (unreadable(argv))
+    return complain("skein: an argument is no UTF-8, and cannot be passed on as it is; give such inputs to a shell of your own")
   if (name === undefined) return Effect.as(explained(["--help"]), trouble)
   if (name.startsWith("-")) {
     if (name === "-h" || name === "-v" || about.test(name)) return explained(argv)

@@ -28,10 +28,11 @@ import * as sink from "./sink.ts"
 import * as sizes from "./sizes.ts"
 import * as sources from "./sources.ts"
 import { nearest } from "./suggest.ts"
-import * as taskText from "./taskText.ts"
 
 /** A line that is no JSON, or that the function does not take. Nothing was run for it. */
 class BadInput extends Schema.TaggedError<BadInput>()("BadInput", { message: Schema.String }) {}
+
+type AnyTask = Task.Task<unknown, unknown, unknown>
 
 /** What becomes of one line. */
 interface Row {
@@ -43,6 +44,8 @@ interface Row {
 
 const read = (split: Split) => {
   const values = valuesOf(entries, split.flags, [])
+  if (values.text("jobs") === "0")
+    throw new UsageError({ message: "--jobs of 0 is for programs: say how many threads or processes, such as 8 or 50%" })
   const timeout = values.read("timeout", sizes.duration)
   return {
     ...settings.readShared(values),
@@ -62,19 +65,23 @@ const ahead = 16
 /** Gives the exit code. Its failures have messages for people. */
 export const map = (split: Split) =>
   Effect.gen(function* () {
-    const given = read(split)
+    const given = yield* Effect.try({ try: () => read(split), catch: (error) => error as UsageError })
     if (split.groups.length + (given.file === undefined ? 0 : 1) > 1)
       return yield* new UsageError({ message: "one source of lines is expected, and several are named" })
     const task = yield* load(split)
     const reading = new AbortController()
     const stop = yield* Deferred.make<void>()
+    const bad: Array<InputError> = []
     const source = sources.make({
       groups: split.groups,
       files: given.file === undefined ? undefined : [given.file],
       maxLine: given.maxLine,
       empty: "skip",
+      onBad: "skip",
+      skipped: (error) => bad.push(error),
       signal: reading.signal
     })
+    if (split.groups.length === 0 && given.file === undefined) sources.explainTerminal()
     yield* printAside
     const out = yield* sink.make({ fd: 1, name: "standard output" })
     const complaints = yield* sink.make({ fd: 2, name: "standard error" })
@@ -119,6 +126,14 @@ export const map = (split: Split) =>
             retry: { times: given.retries, schedule: Schedule.exponential(given.backoff), while: (error) => !(error instanceof BadInput) }
           })
     })
+    /** Lines that are no text at all, and so no input. */
+    const writeBad = Effect.suspend(() => {
+      const rows = bad.splice(0).map(({ line, message }) => ({ line, status: "failed", error: { _tag: "BadInput", message } }))
+      done += rows.length
+      failed += rows.length
+      if (rows.length === 0) return Effect.void
+      return (given.output === "values" ? complaints : out).write(Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join("")))
+    })
     const write = (outcome: Outcome.Outcome<unknown, unknown>) =>
       Effect.suspend(() => {
         done++
@@ -128,10 +143,11 @@ export const map = (split: Split) =>
         line.update({ done, note: failed === 0 ? undefined : `${failed} failed` })
         const bare = given.output === "values" && row.status === "completed"
         const text = `${JSON.stringify(bare ? (row.value ?? null) : row)}\n`
-        return (given.output === "values" && !bare ? complaints : out).write(Buffer.from(text))
+        return Effect.andThen(writeBad, (given.output === "values" && !bare ? complaints : out).write(Buffer.from(text)))
       })
     const ended = yield* rows.pipe(
       Stream.runForEach(write),
+      Effect.andThen(writeBad),
       Effect.provide(given.flavour === "inline" ? Layer.empty : layerOf(given.flavour, given.jobs)),
       Effect.andThen(out.flush),
       Effect.result
@@ -151,7 +167,7 @@ export const map = (split: Split) =>
     return Math.min(failed, 101)
   }).pipe(Effect.scoped)
 
-/** Standard output is for records: what a function prints goes to standard error. Threads print through this process; processes of their own do not, and write to what they have inherited. */
+/** Standard output is for records: what a function prints goes to standard error. Threads print through this process. */
 const printAside = Effect.acquireRelease(
   Effect.sync(() => {
     const { write } = process.stdout
@@ -168,11 +184,14 @@ const layerOf = (flavour: "worker" | "process", size: number) => {
   const boot = import.meta.url.endsWith(".ts")
     ? {}
     : { boot: new URL(`./boot/${flavour === "worker" ? "thread" : "process"}.js`, import.meta.url) }
-  return flavour === "worker" ? Workers.layer({ size, ...boot }) : Processes.layer({ size, ...boot })
+  return flavour === "worker" ? Workers.layer({ size, ...boot }) : Processes.layer({ size, stdout: "stderr", ...boot })
 }
 
+/** By what it shows, since it comes from the module's own copy of its class. */
+const isTask = (value: unknown): value is AnyTask => typeof value === "function" && "definition" in value && "json" in value
+
 /** Finds what `./tasks.ts#name` names: a Task, or a plain function, which is made one. */
-const load = (split: Split): Effect.Effect<taskText.AnyTask, UsageError> =>
+const load = (split: Split): Effect.Effect<AnyTask, UsageError> =>
   Effect.gen(function* () {
     const [target, ...more] = split.command
     const expected = "say which function, as in: skein map ./tasks.ts#resize"
@@ -189,26 +208,26 @@ const load = (split: Split): Effect.Effect<taskText.AnyTask, UsageError> =>
       catch: (error) => new UsageError({ message: `${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}` })
     })
     const value = module[name]
-    if (taskText.isTask(value)) return value
+    if (isTask(value)) return value
     if (typeof value === "function")
-      return Task.make(name, { handler: { module: url, export: name }, payload: Schema.Json, success: Schema.Json }) as taskText.AnyTask
+      return Task.make(name, { handler: { module: url, export: name }, payload: Schema.Json, success: Schema.Json }) as AnyTask
     const functions = Object.keys(module).filter((key) => typeof module[key] === "function")
     const meant = nearest(name, functions)
     const hint = meant === undefined ? `it has ${functions.join(", ") || "none"}` : `did you mean ${path}#${meant}?`
     return yield* new UsageError({ message: `${path} exports no function ${JSON.stringify(name)}; ${hint}` })
   })
 
-const decode = (task: taskText.AnyTask, text: string): Effect.Effect<unknown, BadInput> =>
+const decode = (task: AnyTask, text: string): Effect.Effect<unknown, BadInput> =>
   Effect.try({
-    try: () => taskText.payload(task, text),
+    try: () => task.json.payload(text),
     catch: (error) => new BadInput({ message: error instanceof Error ? error.message : String(error) })
   })
 
-const rowOf = (task: taskText.AnyTask, outcome: Outcome.Outcome<unknown, unknown>): Row => {
+const rowOf = (task: AnyTask, outcome: Outcome.Outcome<unknown, unknown>): Row => {
   const { index, status } = outcome
   switch (outcome._tag) {
     case "Completed":
-      return { index, status, value: taskText.success(task, outcome.value) }
+      return { index, status, value: JSON.parse(task.json.success(outcome.value)) }
     case "TimedOut":
       return { index, status, error: { _tag: "TimedOut", limit: outcome.limit, millis: Duration.toMillis(outcome.after) } }
     case "Failed":
@@ -219,11 +238,11 @@ const rowOf = (task: taskText.AnyTask, outcome: Outcome.Outcome<unknown, unknown
 }
 
 /** A typed error as its schema writes it; anything else by name and message. */
-const errorOf = (task: taskText.AnyTask, cause: Cause.Cause<unknown>): unknown => {
+const errorOf = (task: AnyTask, cause: Cause.Cause<unknown>): unknown => {
   const error = Cause.squash(cause)
   if (cause.reasons.some(Cause.isFailReason) && !(error instanceof BadInput)) {
-    const written = taskText.error(task, error)
-    if (written !== undefined) return written
+    const written = Result.try(() => JSON.parse(task.json.error(error)) as unknown)
+    if (Result.isSuccess(written)) return written.success
   }
   const { _tag, message, name } = error as { readonly _tag?: string; readonly name?: string; readonly message?: string }
   return { _tag: _tag ?? name ?? "Error", message: message ?? String(error) }

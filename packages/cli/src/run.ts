@@ -64,7 +64,13 @@ const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<str
     const stdout = yield* sink.make({ fd: 1, name: "standard output", around: sharesTerminal(1) ? view.around : undefined })
     const stderr = yield* sink.make({ fd: 2, name: "standard error", around: sharesTerminal(2) ? view.around : undefined })
     const names = source.kind === "records" ? yield* namesOf(source) : undefined
-    const all = jobsOf(given, source, yield* fromResult(makerOf(given, split, source, names)), leftOut, view.total)
+    let total = source.total
+    const counted = (count: number): void => {
+      total = count
+      view.total(count)
+    }
+    if (split.groups.length === 0 && given.source.files === undefined) sources.explainTerminal()
+    const all = jobsOf(given, source, yield* fromResult(makerOf(given, split, source, names)), leftOut, counted)
     if (given.action === "print") return yield* print(all, stdout)
 
     const executor = yield* executorOf(given)
@@ -124,6 +130,8 @@ const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<str
       retries: given.retries,
       backoff: given.backoff,
       halt: given.halt,
+      total: () => total,
+      crowded: (running, message) => say(`there is no room for more, running up to ${running} at once from now on: ${message ?? ""}`),
       stop: given.stop,
       observer,
       record: (record) => (log === undefined ? Effect.void : log.append(record))
@@ -141,12 +149,12 @@ const runJobs = (given: settings.Settings, split: Split, argv: ReadonlyArray<str
     const ending: summary.Ending =
       over._tag === "Done" && Result.isFailure(traced) ? { _tag: "Broken", message: traced.failure.message } : over
     const exhausted = Result.isSuccess(verdict) && verdict.success.exhausted
-    const total = source.total ?? (exhausted ? totals.queued + skipped : undefined)
+    const known = source.total ?? (exhausted ? totals.queued + skipped : undefined)
     const result: summary.Result = {
       ending,
       totals,
       skipped,
-      notStarted: total === undefined ? undefined : total - skipped - totals.done - totals.stopped,
+      notStarted: known === undefined ? undefined : known - skipped - totals.done - totals.stopped,
       slots: given.jobs,
       halt: given.halt,
       startedAt,

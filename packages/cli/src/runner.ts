@@ -44,6 +44,10 @@ export interface Plan {
   readonly retries: number
   readonly backoff: number
   readonly halt: Halt
+  /** How many jobs there are in all, where that is known: what a share in `halt` is a share of. */
+  readonly total?: (() => number | undefined) | undefined
+  /** The system has no room for more than so many; the limiter is lowered to that. */
+  readonly crowded?: ((running: number, message: string | undefined) => void) | undefined
   readonly stop: ReadonlyArray<StopStep>
   readonly observer: Observer
   /** Keeps the record of a job that is over, before anything of it is shown. */
@@ -99,7 +103,7 @@ const longestBackoff = 60_000
 export const make = (plan: Plan): Runner => {
   const { executor, observer, outputs } = plan
   const slots: Array<Running | undefined> = []
-  const halting = new Halting(plan.halt)
+  const halting = new Halting(plan.halt, plan.total ?? (() => undefined))
   const median = new Median()
   const alarm = new Alarm()
   let phase: "running" | "draining" | "stopping" = "running"
@@ -186,6 +190,17 @@ export const make = (plan: Plan): Runner => {
         const one = yield* attempt(job, attempts.length + 1)
         if (one === undefined) break
         const { ended, slot } = one
+        if (ended.why === "no-room") {
+          const others = slots.filter((running) => running !== undefined).length
+          if (others > 0) {
+            // It counts as no attempt. Whoever ends next makes room.
+            observer.attempted?.(job, { ...ended, number: attempts.length + 1, slot })
+            ended.output.dispose()
+            plan.crowded?.(others, ended.message)
+            yield* plan.limiter.resize(others)
+            continue
+          }
+        }
         if (attempts.length > 0) yield* orStop(outputs.retried(job, output))
         output = ended.output
         received = ended.received

@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { discard, empty, fromFiles, Litter, messageOf } from "./capture.ts"
+import { discard, empty, fromFiles, Litter, messageOf, noRoom } from "./capture.ts"
 import type { Ended, Executor, Run, StopStep } from "./executor.ts"
 import type { End, Program } from "./job.ts"
 import { signalBelow } from "./slotChildren.ts"
@@ -193,7 +193,8 @@ class Slot {
         try {
           job = this.begin(program, run, number)
         } catch (error) {
-          return Effect.succeed(notStarted("broken", `it cannot be started: ${messageOf(error)}`))
+          const why = noRoom.has((error as NodeJS.ErrnoException).code) ? "no-room" : "broken"
+          return Effect.succeed(notStarted(why, `it cannot be started: ${messageOf(error)}`))
         }
         const { course } = job
         const timer = timerOf(course, run)
@@ -305,7 +306,8 @@ class Slot {
         : "status" in answer
           ? { why: "exit", ...endOf(answer.status) }
           : answer.signal === null
-            ? { why: "broken", exitCode: 0, signal: 0, message: answer.lost }
+            ? // It could not be started, or could not start the job: it ends by itself for no other reason.
+              { why: "no-room", exitCode: 0, signal: 0, message: answer.lost }
             : { ...killed, signal: numberOf(answer.signal), message: answer.lost }
     if (end.signal > 0) end = { ...end, why: "signal" }
     if (asked !== undefined) end = { ...end, why: asked.why, message: undefined }

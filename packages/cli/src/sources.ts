@@ -396,3 +396,8 @@ async function* combined(sets: ReadonlyArray<ReadonlyArray<Single>>, perJob: num
 async function* each(inputs: ReadonlyArray<Input>): AsyncGenerator<Input> {
   yield* inputs
 }
+
+/** A program that waits for a terminal without a word looks as if it hung. */
+export const explainTerminal = (): void => {
+  if (process.stdin.isTTY) process.stderr.write("skein: reading inputs from the terminal, one a line, until Ctrl-D\n")
+}

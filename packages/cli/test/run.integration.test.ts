@@ -258,6 +258,15 @@ describe("input", () => {
     expect(skipping.stderr).toMatch(/left out: input 2 has no field "a"/)
   })
 
+  it("of an argument that is no text is refused", async () => {
+    const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+    const command = `"$1" "$2" run -- echo ::: "$(printf 'a\\377')"`
+    const done = spawnSync("sh", ["-c", command, "sh", process.execPath, main], { encoding: "utf8" })
+    expect([done.status, done.stdout]).toEqual([255, ""])
+    expect(done.stderr).toMatch(/an argument is no UTF-8/)
+    expect((await skein(["run", "--", "echo", ":::", "\uFFFD"])).stdout).toBe("\uFFFD\n")
+  })
+
   it("of a line that is too long is refused", async () => {
     const { code, stderr } = await skein(["run", "--max-line", "1K", "--", "echo", "{}"], { stdin: "x".repeat(5000) })
     expect(code).toBe(255)

@@ -137,6 +137,45 @@ describe("a run", () => {
     expect(notes.slice(0, 3)).toEqual(["1 starts in 1", "2 starts in 1", "3 starts in 1"])
   })
 
+  it("lowers its bound where the system has no room for more, and starts what had none when there is", async () => {
+    // Two fit, whatever is asked for.
+    const { executor, notes, peak } = world()
+    let inside = 0
+    const narrow: Executor = {
+      ...executor,
+      run: (program, run) =>
+        Effect.suspend(() => {
+          if (inside === 2) {
+            notes.push("no room")
+            return Effect.succeed({ why: "no-room", exitCode: 0, signal: 0, output: empty, received: 0, startedAt: 0, endedAt: 0 } as const)
+          }
+          inside++
+          return Effect.ensuring(
+            executor.run(program, run),
+            Effect.sync(() => inside--)
+          )
+        })
+    }
+    const bounds: Array<number> = []
+    const records: Array<JobRecord> = []
+    await runToEnd(narrow, {
+      jobs: jobs(9),
+      permits: 4,
+      crowded: (running) => bounds.push(running),
+      record: (record) => Effect.sync(() => void records.push(record))
+    })
+    expect(notes).toContain("no room")
+    expect([peak(), new Set(bounds)]).toEqual([2, new Set([2])])
+    expect(records.map(({ attempts, ok }) => [ok, attempts.length])).toEqual(Array(9).fill([true, 1]))
+  })
+
+  it("says that there is no room where nothing runs that could make any", async () => {
+    const { executor } = world(() => ({ why: "no-room", exitCode: 0, signal: 0, message: "EMFILE" }))
+    const records: Array<JobRecord> = []
+    await runToEnd(executor, { jobs: jobs(1), record: (record) => Effect.sync(() => void records.push(record)) })
+    expect(records.map(({ attempts, ok }) => [ok, attempts.at(-1)?.message])).toEqual([[false, "EMFILE"]])
+  })
+
   it("does not try again what cannot be started", async () => {
     const { executor, notes } = world(() => ({ why: "not-found", exitCode: 127, signal: 0 }))
     await runToEnd(executor, { jobs: jobs(1), retries: 5 })

@@ -39,6 +39,7 @@
  *
  * @since 0.1.0
  */
+import * as Settings from "@skein/core/Settings"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -62,6 +63,12 @@ export interface Options extends Flavour.Options {
    * @default that of Node
    */
   readonly memory?: { readonly heap?: number | undefined } | undefined
+  /**
+   * Where what tasks print goes: to the standard output of this process, or to its standard error, so that its own output is not mixed with theirs.
+   *
+   * @default "inherit"
+   */
+  readonly stdout?: "inherit" | "stderr" | undefined
 }
 
 /**
@@ -91,12 +98,13 @@ export interface Processes {
  */
 export const layer = (options: Options = {}): Layer.Layer<Processes> => {
   const where = "Processes.layer"
-  const plan = read(where, "process", options, ["memory"])
+  const plan = read(where, "process", options, ["memory", "stdout"])
+  const stdout = Settings.oneOf(where, "stdout", options.stdout, ["inherit", "stderr"])
   const { heap } = readMemory(where, options.memory, ["heap"])
   const boot = bootOf("process", plan)
   const flags = heap === undefined ? [] : [`--max-old-space-size=${Math.max(1, Math.round(heap / 2 ** 20))}`]
   const make = (tree: ProcessTree.ProcessTree): Pool =>
-    new Pool(plan, (_worker, listener) => processLink.open({ boot, plan, flags, tree }, listener))
+    new Pool(plan, (_worker, listener) => processLink.open({ boot, plan, flags, stdout, tree }, listener))
   return Layer.effectContext(
     Effect.map(
       // The tree closes after the pool, and waits until what the last workers left behind is gone.

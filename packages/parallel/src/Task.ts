@@ -127,10 +127,23 @@ export interface Task<in P, out A, out E = never> {
   readonly name: string
   /** What a flavour has to know of it. */
   readonly definition: TaskRunner.Definition
-  /** Of what it is called with, gives, and fails with: for programs that read payloads or write results themselves. */
-  readonly payloadSchema: AnySchema
-  readonly successSchema: AnySchema
-  readonly errorSchema: AnySchema
+  /** Reads and writes what it is called with, gives and fails with as JSON text. */
+  readonly json: Json
+}
+
+/**
+ * The JSON texts of a task, by its own schemas: for programs that get payloads as text and pass results on as text, and may stand on another copy of Effect than the task's module. Each function throws an `Error` for what does not fit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Json {
+  /** The payload that a text stands for. */
+  readonly payload: (text: string) => unknown
+  /** The text of a value that a call gave. */
+  readonly success: (value: unknown) => string
+  /** The text of a typed error. */
+  readonly error: (error: unknown) => string
 }
 
 /**
@@ -282,13 +295,17 @@ export const make: {
   Object.defineProperty(task, "name", { value: name, configurable: true })
   return Object.assign(task, {
     definition,
-    payloadSchema: read.payload,
-    successSchema: read.success,
-    errorSchema: read.error,
+    json: jsonOf(codecs),
     [calleeKey]: callee,
     ...(inFiber === undefined ? undefined : { [hostKey]: inFiber.host })
   }) as never
 }
+
+const jsonOf = ({ error, payload, success }: Pick<call.Callee, "payload" | "success" | "error">): Json => ({
+  payload: (text) => payload.fromPlainWire({ text }),
+  success: (value) => success.write(value),
+  error: (value) => error.write(value)
+})
 
 const effectsOf = (
   { definition, layer, run }: taskOptions.Read,

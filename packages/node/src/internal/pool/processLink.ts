@@ -21,6 +21,7 @@ export interface ProcessOptions {
   readonly plan: Plan
   /** Flags of Node beyond those of the plan. */
   readonly flags: ReadonlyArray<string>
+  readonly stdout: "inherit" | "stderr"
   /** Ends what a process leaves behind, and the process itself with this one. */
   readonly tree: ProcessTree
 }
@@ -37,14 +38,14 @@ const openBoard = (): number => {
   return fd
 }
 
-export const open = ({ boot, flags, plan, tree }: ProcessOptions, listener: Listener): Link => {
+export const open = ({ boot, flags, plan, stdout, tree }: ProcessOptions, listener: Listener): Link => {
   const board = openBoard()
   const branch = tree.branch()
   const [tagName, tag] = branch.variable
   const config = JSON.stringify({ concurrency: plan.concurrency, heap: plan.recycle.heap < Infinity })
   const child = spawn(process.execPath, [...(plan.execArgv ?? process.execArgv), ...flags, fileURLToPath(boot), config], {
     env: { ...(plan.env ?? process.env), [tagName]: tag },
-    stdio: ["ignore", "inherit", "inherit", "pipe", "pipe", board],
+    stdio: ["ignore", stdout === "stderr" ? 2 : "inherit", "inherit", "pipe", "pipe", board],
     // A group of its own, so that its descendants can be killed with it.
     detached: true
   })
