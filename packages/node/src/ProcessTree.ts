@@ -105,7 +105,7 @@ export interface Branch {
   readonly variable: readonly [name: string, value: string]
   /** Tells which process group it leads, so that the watchdog ends that, too. */
   readonly lead: (group: number) => void
-  /** Sends a signal once to everybody in it: to the process group `group` first, at once, then to the others. Gives how many it found; those whom the signal to the group has ended by then are not found. */
+  /** Sends a signal once to everybody who is in it now: to the process group `group` first, at once, then to the others. Gives how many it found; those whom the signal to the group has ended by then are not found. */
   readonly signal: (signal: NodeJS.Signals, group?: number) => Effect.Effect<number>
   /** How many are in it now, with those that are ending and have perhaps not closed their files yet. */
   readonly count: Effect.Effect<number>
@@ -167,12 +167,12 @@ class Tree {
       return pids
     }
     let leads: number | undefined
-    const find = (act: (pid: number) => void, group = leads): Effect.Effect<number> => {
+    const find = (act: (pid: number, born: "before" | "meanwhile") => void, group = leads): Effect.Effect<number> => {
       if (!available) return Effect.succeed(0)
-      const met = (pid: number): void => {
+      const met = (pid: number, born: "before" | "meanwhile"): void => {
         const mortal = mortalOf(pid)
         if (mortal !== undefined) known.set(pid, mortal)
-        act(pid)
+        act(pid, born)
       }
       const leaves = (mortal: Mortal): void => void known.set(mortal.pid, mortal)
       return Effect.uninterruptible(
@@ -193,7 +193,9 @@ class Tree {
         Effect.suspend(() => {
           const reached = group !== undefined && send(-group, signal)
           return Effect.map(
-            find((pid) => {
+            find((pid, born) => {
+              // Who was born since may be the cleanup of somebody who got it already; only SIGKILL is for everybody.
+              if (born === "meanwhile" && signal !== "SIGKILL") return
               // Who got it with the group must not get it twice: a second SIGINT often means something else than the first.
               if (!reached || groupOf(pid) !== group) send(pid, signal)
             }, group),

@@ -159,6 +159,21 @@ describe("Branch.signal", () => {
       expect(output().match(/x/g)).toEqual(["x", "x"])
     }))
 
+  it("leaves alone what somebody starts to clean up when it gets it", () =>
+    withTree(async (tree) => {
+      for (let time = 0; time < 20; time++) {
+        const branch = tree.branch()
+        const { output, pid } = await startIn(
+          branch,
+          "trap 'sleep 0.05 && echo cleaned; exit' TERM; echo ready; while :; do sleep 0.01; done"
+        )
+        await Effect.runPromise(branch.signal("SIGTERM"))
+        await until(() => output().includes("cleaned") || !fs.existsSync(`/proc/${pid}`))
+        expect(output()).toContain("cleaned")
+        await Effect.runPromise(branch.kill())
+      }
+    }))
+
   it("gives 0 where nobody is left", () =>
     withTree(async (tree) => {
       expect(await Effect.runPromise(tree.branch().signal("SIGTERM"))).toBe(0)

@@ -6,8 +6,8 @@
  */
 import * as fs from "node:fs"
 
-/** What is done with a process that was found: at once, so that its number cannot have passed to another. */
-type Act = (pid: number) => void
+/** What is done with a process that was found: at once, so that its number cannot have passed to another. `meanwhile`: it was not there yet when the scan began. */
+type Act = (pid: number, born: "before" | "meanwhile") => void
 
 /** A process, told from one that gets the same number later. */
 export interface Mortal {
@@ -70,6 +70,7 @@ export class Scanner {
     /** Those without an environment: kernel threads, zombies, and whoever is just becoming another program. */
     let blank: Array<string> = []
     let names = processes()
+    const before: ReadonlySet<string> = new Set(names)
     let at = 0
     let round = 1
 
@@ -80,7 +81,7 @@ export class Scanner {
         for (const branch of carried) {
           for (const request of requests.get(branch) ?? []) {
             request.found++
-            request.act(Number(name))
+            request.act(Number(name), before.has(name) ? "before" : "meanwhile")
           }
         }
       }
