@@ -175,6 +175,7 @@ export interface Options extends Flavour.Options {
     readonly memory?: {
         readonly heap?: number | undefined;
     } | undefined;
+    readonly stdout?: "inherit" | "stderr" | undefined;
 }
 export declare const Processes: Context.Service<Processes, Flavour.Flavour>;
 export interface Processes {
@@ -249,6 +250,26 @@ export interface Options {
     readonly patience?: Duration.Input | undefined;
 }
 export declare const layer: (options?: Options) => Layer.Layer<never>;
+
+// ---- @skein/node/SqliteClient ----------------------------------------------------------------------------
+
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type * as Scope from "effect/Scope";
+import * as SqlClient from "effect/sql/SqlClient";
+import type { SqlError } from "effect/sql/SqlError";
+import { type Options } from "./internal/sqlite/options.ts";
+export type { Options } from "./internal/sqlite/options.ts";
+export interface SqliteClient extends SqlClient.SqlClient {
+    readonly backup: (path: string) => Effect.Effect<void, SqlError>;
+    readonly export: Effect.Effect<Uint8Array, SqlError>;
+    readonly updateValues: never;
+}
+export declare const SqliteClient: Context.Service<SqliteClient, SqliteClient>;
+export declare const make: (options: Options) => Effect.Effect<SqliteClient, SqlError, Scope.Scope>;
+export declare const layer: (options: Options) => Layer.Layer<SqliteClient | SqlClient.SqlClient, SqlError>;
+export declare const codeOf: (error: SqlError) => string | undefined;
 
 // ---- @skein/node/TextFile --------------------------------------------------------------------------------
 

@@ -570,9 +570,12 @@ export interface Task<in P, out A, out E = never> {
     (payload: P, options?: CallOptions | number): Effect.Effect<A, E | TaskRunner.TaskRunnerError>;
     readonly name: string;
     readonly definition: TaskRunner.Definition;
-    readonly payloadSchema: AnySchema;
-    readonly successSchema: AnySchema;
-    readonly errorSchema: AnySchema;
+    readonly json: Json;
+}
+export interface Json {
+    readonly payload: (text: string) => unknown;
+    readonly success: (value: unknown) => string;
+    readonly error: (error: unknown) => string;
 }
 export interface EffectOptions<P extends AnySchema, A extends AnySchema, E extends AnySchema, R> {
     readonly module?: {

@@ -10,7 +10,7 @@ import { join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 
 /** Libraries. */
-export const packages = ["core", "parallel", "node"]
+export const packages = ["core", "parallel", "node", "engine"]
 
 /** Packages that hold a command. */
 export const commands = ["cli"]

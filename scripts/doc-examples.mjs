@@ -80,7 +80,7 @@ writeFileSync(
     compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, incremental: false, tsBuildInfoFile: null },
     include: ["**/*.ts"],
     exclude: [],
-    references: ["core", "parallel", "node"].map((name) => ({ path: `../../packages/${name}` }))
+    references: ["core", "parallel", "node", "engine"].map((name) => ({ path: `../../packages/${name}` }))
   })
 )
 const checked = spawnSync("node_modules/.bin/tsc", ["-b", work], { encoding: "utf8" })

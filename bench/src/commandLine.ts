@@ -65,8 +65,9 @@ const compared = ({ command, jobs, n, title, writes }: Work): Comparison<string 
     n,
     unit: "ms a job",
     baseline: others.parallel ? "GNU parallel" : "skein run --exact",
-    warmUps: smoke ? 0 : 1,
-    runs: smoke ? 1 : 3,
+    // Whole processes need no warming up; ten thousand jobs are an average of their own.
+    warmUps: 0,
+    runs: smoke || n > 1_000 ? 1 : 3,
     check: (wrong) => wrong,
     subjects: [
       ...(others.parallel ? [through("GNU parallel", "parallel", ["--will-cite", `-j${jobs}`, ...command, "{}"])] : []),
@@ -97,7 +98,7 @@ const dir = mkdtempSync(join(tmpdir(), "skein-bench-"))
 process.on("exit", () => rmSync(dir, { recursive: true, force: true }))
 const nap = join(dir, "nap.sh")
 writeFileSync(nap, "#!/bin/sh\nexec sleep 0.01\n", { mode: 0o755 })
-const naps = [2, 8].map((jobs) => compared({ title: "a job of 10 ms", n: size(1_000, 4), jobs, command: [nap] }))
+const naps = [2, 8].map((jobs) => compared({ title: "a job of 10 ms", n: size(400, 4), jobs, command: [nap] }))
 const echoes = [compared({ title: "jobs that write a line", n: size(1_000, 8), jobs: 2, command: ["/bin/echo"], writes: lines })]
 
 const version = (name: string, args: ReadonlyArray<string>): Subject<string | undefined> => ({

@@ -12,7 +12,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "../..")
-const packages = ["core", "parallel", "node"] as const
+const packages = ["core", "parallel", "node", "engine"] as const
 const commands = ["cli"] as const
 
 const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {

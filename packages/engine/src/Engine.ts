@@ -1,0 +1,304 @@
+/**
+ * Runs jobs that depend on each other, wait for conditions and share limits.
+ *
+ * An engine owns all that it runs. It lives in a `Scope`: when the scope closes nothing new starts, what is there is drained or interrupted as `onClose` says, and the close ends after the last job has ended (or was abandoned after
+ * the grace). Any number of engines may live side by side; there is none by default.
+ *
+ * **When to use**
+ *
+ * Use an engine for work that is a graph, that waits for times or states of the world, or that is to be watched, cancelled and repeated while the program goes on. For work that ends with the call that started it use `TaskGroup`.
+ *
+ * **Guarantees**
+ *
+ * - Ownership: no job outlives the engine, abandoned ones aside. After the close `submit` fails with `Closed`.
+ * - Interruption: whoever waits may be interrupted at any step; the job goes on. A job is interrupted by `cancel`, by its time limits and by the close, once, and its cleanup is waited for up to `grace`.
+ * - Failure: each run ends exactly once. What a job does, dies of or throws concerns its own dependents only, and observers change nothing.
+ * - Order: first in, first out among jobs of one priority with the same needs. A job that waits for a scarce limit does not hold up jobs that need others, and nobody who needs that limit overtakes it.
+ * - Fairness: a higher priority may starve a lower one.
+ * - Bounds: what runs never takes more of a limit than there is, across `resize`; abandoned jobs keep what they took until they really end.
+ * - Cost: a waiting job is a record, no fiber unless it waits for a condition, and no timer. O(1) to submit and to end, O(distinct needs) to choose who starts.
+ *
+ * **Gotchas**
+ *
+ * A job that waits for another job of its own engine lends what it holds of the limits until it goes on. What must not be shared even then (the memory of a graphics card) is better held by a `Limiter` of one's own.
+ *
+ * A job that needs two limits may wait for long where others need only the one or only the other and these are free by turns. What is always needed together is better made one limit.
+ *
+ * **Example** (Running a small graph under a limit)
+ *
+ * ```ts
+ * import { Engine, Job } from "@skein/engine"
+ * import * as Effect from "effect/Effect"
+ *
+ * const compile = Job.make("compile", { run: Effect.succeed("app.js") })
+ * const test = Job.make("test", { after: compile, run: Effect.fail("2 of 30 tests failed") })
+ * const publish = Job.make("publish", { after: [compile, test], run: Effect.void })
+ *
+ * const program = Effect.gen(function*() {
+ *   const engine = yield* Engine.make({ limits: { jobs: 2 } })
+ *   const { publish: published } = yield* engine.submitAll({ compile, test, publish })
+ *   const end = yield* published.await
+ *   return end._tag === "Skipped" ? Job.formatBecause(end.because) : end.status
+ * })
+ *
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // => "test" failed: 2 of 30 tests failed
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as Graph from "./Graph.ts"
+import * as internal from "./internal/engine.ts"
+import type { StateNotReached, SubmitError } from "./internal/errors.ts"
+import type * as Job from "./Job.ts"
+
+/**
+ * The options of an engine. Wrong values and unknown names are refused at once by a `RangeError`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * How much there is of each limit: whole numbers of at least 1, or `"unbounded"`. `jobs` is what every job takes 1 of. A job that needs a limit which is not listed is refused.
+   *
+   * @default { jobs: "unbounded" }
+   */
+  readonly limits?: Limits | undefined
+  /**
+   * What closing the scope does: interrupts what runs and gives up what waits, or lets all of it end first. While it drains, only jobs of the engine itself may submit.
+   *
+   * @default "interrupt"
+   */
+  readonly onClose?: "drain" | "interrupt" | undefined
+  /**
+   * How long a job that was asked to stop may take for its cleanup before it is abandoned.
+   *
+   * @default unlimited, as in Effect
+   */
+  readonly grace?: Duration.Input | undefined
+  /**
+   * How many ended runs can still be found by their id. Handles keep what they have.
+   *
+   * @default 10_000
+   */
+  readonly retention?: number | undefined
+  /**
+   * Names the engine in logs and dumps.
+   *
+   * @default none
+   */
+  readonly name?: string | undefined
+  /** Sees each change of a run's state. What it throws is logged and changes nothing. */
+  readonly onChange?: ((run: Job.Run) => void) | undefined
+}
+
+/**
+ * Limits by name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Limits = Readonly<Record<string, number | "unbounded">>
+
+/**
+ * Chooses runs: all that is said must hold, an empty filter chooses every run that is kept.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Filter {
+  readonly name?: string | undefined
+  /** One word or several for how it stands or ended. */
+  readonly state?: StateWord | ReadonlyArray<StateWord> | undefined
+  /** Each of these labels with its value. */
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly key?: string | undefined
+}
+
+/**
+ * How a run stands, in one word; `ended` means any end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StateWord = "waiting" | "running" | "ended" | Job.EndWord
+
+/**
+ * An engine.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Engine {
+  readonly name: string | undefined
+  /** Takes a job and gives its handle. Never waits for a place; the job starts in a later turn. */
+  readonly submit: <A, E, R>(job: Job.Job<A, E, R>) => Effect.Effect<Job.Handle<A, E>, SubmitError, R>
+  /** Takes several jobs, which may refer to each other in any order, all or none. */
+  readonly submitAll: <const Jobs extends ReadonlyArray<Job.Job<any, any, any>> | Readonly<Record<string, Job.Job<any, any, any>>>>(
+    jobs: Jobs
+  ) => Effect.Effect<HandlesOf<Jobs>, SubmitError, ServicesOf<Jobs[keyof Jobs]>>
+  /** Finds a run by its id. */
+  readonly get: (id: string) => Effect.Effect<Option.Option<Job.Handle<unknown, unknown>>>
+  /** Lists the runs that are kept, in the order in which they were submitted. */
+  readonly list: (filter?: Filter) => Effect.Effect<ReadonlyArray<Job.Run>>
+  /** Cancels what has not ended of one id or of a filter, waits until each has ended, and gives how many there were. */
+  readonly cancel: (which: string | Filter, reason?: unknown) => Effect.Effect<number>
+  /** Runs a job again that has ended: a new run, with what its upstream jobs give now. */
+  readonly rerun: <A = unknown, E = unknown>(which: Job.Handle<A, E> | string) => Effect.Effect<Job.Handle<A, E>, SubmitError>
+  /** Changes limits. A smaller one stops nobody: what runs ends first. Limits that are not named stay as they are. */
+  readonly resize: (limits: Limits) => Effect.Effect<void>
+  readonly stats: Effect.Effect<Stats>
+  /** Waits until every job has ended. */
+  readonly awaitIdle: Effect.Effect<void>
+  /** Waits until a run stands so; fails if it ends otherwise or the time is over. */
+  readonly awaitState: (
+    which: Job.Handle<any, any> | string,
+    state: StateWord,
+    options?: { readonly within?: Duration.Input | undefined }
+  ) => Effect.Effect<Job.Run, StateNotReached>
+  /** Gives the runs that are kept and what depends on what. */
+  readonly graph: Effect.Effect<Graph.Graph>
+  /** Gives what has not ended and what each waits for. `format(dump)` makes text of it. */
+  readonly dump: Effect.Effect<Dump>
+  /** Calls back after each change of a run's state, until the function it gives is called. What it throws is logged. */
+  readonly subscribe: (listener: (run: Job.Run) => void) => () => void
+}
+
+/**
+ * The handles of several jobs, in their places.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type HandlesOf<Jobs> = {
+  readonly [K in keyof Jobs]: Jobs[K] extends Job.Job<infer A, infer E, infer _R> ? Job.Handle<A, E> : never
+}
+
+/**
+ * The services of a job.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ServicesOf<J> = J extends Job.Job<infer _A, infer _E, infer R> ? R : never
+
+/**
+ * What an engine is doing right now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stats {
+  readonly waiting: { readonly upstream: number; readonly condition: number; readonly limit: number; readonly retry: number }
+  /** Jobs that run, those that wait for another job inside and have lent what they hold among them. */
+  readonly running: number
+  /** Jobs that did not end within the grace and have still not ended. */
+  readonly abandoned: number
+  /** How many have ended so far, by word. */
+  readonly ended: Readonly<Record<Job.EndWord, number>>
+  readonly limits: Readonly<Record<string, { readonly limit: number; readonly used: number }>>
+}
+
+/**
+ * What has not ended in an engine.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Dump {
+  readonly name: string | undefined
+  readonly limits: Stats["limits"]
+  readonly jobs: ReadonlyArray<{
+    readonly id: string
+    readonly name: string
+    readonly state: string
+    readonly waitsFor: string | undefined
+  }>
+}
+
+export {
+  /**
+   * A job waits in a circle for itself: a defect of who called `await`, `join`, `cancel` or `awaitIdle`, with the circle written out.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  JobCycle,
+  /**
+   * A run was not found, ended otherwise, or did not stand so in time. Says nothing of its work; to wait again is safe.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  StateNotReached,
+  /**
+   * An engine did not take a job, or none of several. Nothing of it has started. `reason` says why.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  SubmitError
+} from "./internal/errors.ts"
+
+export type {
+  /**
+   * Why a job was not taken.
+   *
+   * | tag | meaning | again |
+   * | --- | --- | --- |
+   * | `UnknownJob` | it refers to a job that the engine does not have | after that one was submitted |
+   * | `Cycle` | jobs wait for each other; `path` names them, the first again at the end | never |
+   * | `DuplicateId` | another run has that id | with another id |
+   * | `AlreadyRunning` | its last run has not ended | after that |
+   * | `NeverFits` | it needs more of a limit than there is | after a `resize` |
+   * | `UnknownLimit` | it needs a limit that the engine does not have | never |
+   * | `Closed` | the engine is closing or closed | never |
+   * | `NotRecorded` | the journal could not take it | as the journal's error says |
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  SubmitReason
+} from "./internal/errors.ts"
+
+/**
+ * The service of an engine, for programs that have one.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const Engine: Context.Service<Engine, Engine> = Context.Service<Engine>("@skein/engine/Engine")
+
+/**
+ * Makes an engine that lives in a `Scope`.
+ *
+ * @throws RangeError if an option is wrong or unknown
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options?: Options): Effect.Effect<Engine, never, Scope.Scope> => internal.make("Engine.make", options)
+
+/**
+ * Provides an engine as the service `Engine`.
+ *
+ * @throws RangeError if an option is wrong or unknown
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options?: Options): Layer.Layer<Engine> => Layer.effect(Engine, internal.make("Engine.layer", options))
+
+export {
+  /**
+   * Writes a dump as text, one job a line.
+   *
+   * @category formatting
+   * @since 0.1.0
+   */
+  format
+} from "./internal/dump.ts"

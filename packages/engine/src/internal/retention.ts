@@ -1,0 +1,41 @@
+/** Forgets the oldest runs that have ended, so that an engine that runs for ever stays as large as it is. */
+import type { Description } from "./description.ts"
+import type { Run, Slot } from "./run.ts"
+
+export class Retention {
+  private readonly runs: Map<string, Run>
+  private readonly slots: WeakMap<Description, Slot>
+  private readonly size: number
+  private kept: Array<Run | undefined> = []
+  private first = 0
+
+  constructor(runs: Map<string, Run>, slots: WeakMap<Description, Slot>, size: number) {
+    this.runs = runs
+    this.slots = slots
+    this.size = size
+  }
+
+  /** Keeps one that has ended. */
+  keep(run: Run): void {
+    this.kept.push(run)
+    while (this.kept.length - this.first > this.size) {
+      const old = this.kept[this.first]!
+      this.kept[this.first++] = undefined
+      this.forget(old)
+    }
+    if (this.first > 1024 && this.first * 2 > this.kept.length) {
+      this.kept = this.kept.slice(this.first)
+      this.first = 0
+    }
+  }
+
+  private forget(run: Run): void {
+    const { slot } = run
+    this.runs.delete(run.id)
+    // The last one of a chain without end would keep all the others.
+    run.edges = undefined
+    if (slot.latest !== run) return
+    slot.groups = []
+    if (this.slots.get(slot.job) === slot) this.slots.delete(slot.job)
+  }
+}
