@@ -83,7 +83,7 @@ export interface Engine {
     readonly resize: (limits: Limits) => Effect.Effect<void>;
     readonly stats: Effect.Effect<Stats>;
     readonly awaitIdle: Effect.Effect<void>;
-    readonly awaitState: (which: Job.Handle<any, any> | string, state: StateWord, options?: {
+    readonly awaitState: (which: Job.Handle<unknown, unknown> | string, state: StateWord, options?: {
         readonly within?: Duration.Input | undefined;
     }) => Effect.Effect<Job.Run, StateNotReached>;
     readonly graph: Effect.Effect<Graph.Graph>;
@@ -147,7 +147,7 @@ export interface Edge {
     readonly from: string;
     readonly to: string;
     readonly wants: ReadonlyArray<Job.EndWord>;
-    readonly kind: "result" | "outcome" | "after" | "any";
+    readonly kind: "result" | "outcome" | "after" | "either";
 }
 export declare const toMermaid: (graph: Graph) => string;
 
@@ -226,7 +226,7 @@ JobCancelled,
 JobSkipped, 
 JobTimedOut } from "./internal/ends.ts";
 import type { JobCancelled, JobSkipped, JobTimedOut } from "./internal/ends.ts";
-export type Ref<A = unknown, E = unknown> = Job<A, E, never> | Job<A, E, any> | Handle<A, E> | string;
+export type Ref<A = unknown, E = unknown> = Job<A, E, unknown> | Handle<A, E> | string;
 export interface ResultOf<out A> {
     readonly [references.ResultTypeId]: {
         readonly _A: (_: never) => A;

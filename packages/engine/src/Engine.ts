@@ -158,7 +158,7 @@ export interface Engine {
   readonly awaitIdle: Effect.Effect<void>
   /** Waits until a run stands so; fails if it ends otherwise or the time is over. */
   readonly awaitState: (
-    which: Job.Handle<any, any> | string,
+    which: Job.Handle<unknown, unknown> | string,
     state: StateWord,
     options?: { readonly within?: Duration.Input | undefined }
   ) => Effect.Effect<Job.Run, StateNotReached>

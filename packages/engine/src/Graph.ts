@@ -52,7 +52,7 @@ export interface Edge {
   readonly from: string
   readonly to: string
   readonly wants: ReadonlyArray<Job.EndWord>
-  readonly kind: "result" | "outcome" | "after" | "any"
+  readonly kind: "result" | "outcome" | "after" | "either"
 }
 
 const colours: ReadonlyArray<readonly [Node["state"], string]> = [
@@ -87,7 +87,7 @@ export const toMermaid = (graph: Graph): string => {
     if (source === undefined || target === undefined) continue
     const label =
       kind === "outcome" || wants.length === 5 ? "|ended|" : wants.length === 1 && wants[0] === "completed" ? "" : `|${wants.join(" or ")}|`
-    lines.push(`  ${source} ${kind === "result" ? "==>" : kind === "any" ? "-.->" : "-->"}${label} ${target}`)
+    lines.push(`  ${source} ${kind === "result" ? "==>" : kind === "either" ? "-.->" : "-->"}${label} ${target}`)
   }
   for (const [state, style] of colours) if (used.has(state)) lines.push(`  classDef ${state} ${style}`)
   return lines.join("\n")

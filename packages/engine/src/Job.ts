@@ -259,7 +259,7 @@ import type { JobCancelled, JobSkipped, JobTimedOut } from "./internal/ends.ts"
  * @category references
  * @since 0.1.0
  */
-export type Ref<A = unknown, E = unknown> = Job<A, E, never> | Job<A, E, any> | Handle<A, E> | string
+export type Ref<A = unknown, E = unknown> = Job<A, E, unknown> | Handle<A, E> | string
 
 /**
  * Stands in an input for the value of another job.
@@ -300,7 +300,16 @@ export type Resolved<I> =
             ? { readonly [K in keyof I]: Resolved<I[K]> }
             : I
 
-type Opaque = ((...args: Array<never>) => unknown) | Date | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | RegExp | URL | Uint8Array | Error | PromiseLike<unknown>
+type Opaque =
+  | ((...args: Array<never>) => unknown)
+  | Date
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | RegExp
+  | URL
+  | Uint8Array
+  | Error
+  | PromiseLike<unknown>
 
 export {
   /**

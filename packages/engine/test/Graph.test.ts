@@ -32,8 +32,8 @@ describe("Engine.graph", () => {
       { from: "a", to: "c", wants: ["completed"], kind: "result" },
       { from: "b", to: "c", wants: ["completed", "failed", "timeout", "cancelled", "skipped"], kind: "outcome" },
       { from: "b", to: "d", wants: ["failed", "timeout"], kind: "after" },
-      { from: "x", to: "e", wants: ["completed"], kind: "any" },
-      { from: "b", to: "e", wants: ["completed"], kind: "any" },
+      { from: "x", to: "e", wants: ["completed"], kind: "either" },
+      { from: "b", to: "e", wants: ["completed"], kind: "either" },
       { from: "b", to: "x", wants: ["completed"], kind: "after" }
     ])
   })

@@ -195,7 +195,7 @@ class Face implements Engine.Engine {
   })
 
   readonly awaitState = (
-    which: Job.Handle<any, any> | string,
+    which: Job.Handle<unknown, unknown> | string,
     state: Engine.StateWord,
     options: { readonly within?: Duration.Input | undefined } = {}
   ): Effect.Effect<Job.Run, StateNotReached> => {

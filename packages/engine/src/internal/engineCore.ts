@@ -122,7 +122,7 @@ export class EngineCore extends Steps {
   /** Finds the runs that a run depends on. Those that have ended already are left in `early`: the others tell by themselves. */
   private link(run: Run, early: Array<Edge>): void {
     for (const { kind, members } of run.slot.groups) {
-      const group: OpenGroup = { left: members.length, waivable: kind === "after" || kind === "any", kind, decided: false }
+      const group: OpenGroup = { left: members.length, waivable: kind === "after" || kind === "either", kind, decided: false }
       run.open++
       for (const { mask, slot } of members) {
         const edge: Edge = { run, upstream: slot.latest, mask, group }

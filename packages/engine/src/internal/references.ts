@@ -33,7 +33,7 @@ export class Place {
 }
 
 export const isJob = (value: unknown): value is Job.Job<any, any, any> => has(value, JobTypeId)
-export const isHandle = (value: unknown): value is Job.Handle<any, any> => has(value, HandleTypeId)
+export const isHandle = (value: unknown): value is Job.Handle<unknown, unknown> => has(value, HandleTypeId)
 const isDependency = (value: unknown): value is Dependency => has(value, DependencyTypeId)
 
 const has = (value: unknown, key: symbol): boolean => typeof value === "object" && value !== null && key in value
@@ -49,7 +49,7 @@ export const result: {
 } = (other: Job.Ref<any, any>) => new Place(refOf("Job.result", "other", other), ResultTypeId) as never
 
 export const outcome: {
-  <A, E>(other: Job.Job<A, E, any> | Job.Handle<A, E>): Job.OutcomeOf<A, E>
+  <A, E>(other: Job.Job<A, E, unknown> | Job.Handle<A, E>): Job.OutcomeOf<A, E>
   (id: string): Job.OutcomeOf<unknown, unknown>
 } = (other: Job.Ref<any, any>) => new Place(refOf("Job.outcome", "other", other), OutcomeTypeId) as never
 
@@ -94,7 +94,7 @@ export const afterAny = (
 
 /** What has to have ended: in an `all` group each member, in an `any` group one. A `hard` group cannot be waived by `onUpstream`. */
 export interface Group {
-  readonly kind: "result" | "outcome" | "after" | "any"
+  readonly kind: "result" | "outcome" | "after" | "either"
   readonly members: ReadonlyArray<Member>
 }
 
@@ -104,7 +104,7 @@ export const groupsOf = (where: string, after: unknown): Array<Group> => {
   const groups: Array<Group> = []
   for (const item of Array.isArray(after) ? (after as ReadonlyArray<unknown>) : [after]) {
     if (!isDependency(item)) groups.push({ kind: "after", members: [{ ref: refOf(where, "after", item), mask: maskOf.completed }] })
-    else if (item[DependencyTypeId].mode === "any") groups.push({ kind: "any", members: item[DependencyTypeId].members })
+    else if (item[DependencyTypeId].mode === "any") groups.push({ kind: "either", members: item[DependencyTypeId].members })
     else for (const member of item[DependencyTypeId].members) groups.push({ kind: "after", members: [member] })
   }
   return groups

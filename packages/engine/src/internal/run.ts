@@ -78,7 +78,7 @@ const waiting = {
   retry: { _tag: "Waiting", for: "retry" }
 } as const
 
-export class Run extends TaskPump.Task<any, any> implements Job.Handle<any, any>, Waiter {
+export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, unknown>, Waiter {
   readonly [HandleTypeId]: never = undefined as never
   readonly engine: EngineCore
   readonly slot: Slot
