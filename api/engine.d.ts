@@ -75,7 +75,7 @@ export type StateWord = "waiting" | "running" | "ended" | Job.EndWord;
 export interface Engine {
     readonly name: string | undefined;
     readonly submit: <A, E, R>(job: Job.Job<A, E, R>) => Effect.Effect<Job.Handle<A, E>, SubmitError, R>;
-    readonly submitAll: <const Jobs extends ReadonlyArray<Job.Job<any, any, any>> | Readonly<Record<string, Job.Job<any, any, any>>>>(jobs: Jobs) => Effect.Effect<HandlesOf<Jobs>, SubmitError, ServicesOf<Jobs[keyof Jobs]>>;
+    readonly submitAll: <const Jobs extends ReadonlyArray<Job.Job<unknown, unknown, unknown>> | Readonly<Record<string, Job.Job<unknown, unknown, unknown>>>>(jobs: Jobs) => Effect.Effect<HandlesOf<Jobs>, SubmitError, ServicesOf<Jobs[keyof Jobs]>>;
     readonly get: (id: string) => Effect.Effect<Option.Option<Job.Handle<unknown, unknown>>>;
     readonly list: (filter?: Filter) => Effect.Effect<ReadonlyArray<Job.Run>>;
     readonly cancel: (which: string | Filter, reason?: unknown) => Effect.Effect<number>;

@@ -65,9 +65,9 @@ const inConstraint = (text, place) => {
   return false
 }
 
-/** Every `any` that is not in a constraint, with its line. `Effect<any, any, any>` means "any effect" wherever it stands: `unknown` would refuse some. */
+/** Every `any` that is not in a constraint, with its line. `Effect<any, any, any>` means "any effect" wherever it stands: `unknown` would refuse some. A function may be called `any`. */
 const anys = (text) =>
-  [...text.replace(/Effect\.Effect<any, any, any>/g, (top) => "_".repeat(top.length)).matchAll(/\bany\b/g)]
+  [...text.replace(/Effect\.Effect<any, any, any>|\bconst any\b/g, (top) => "_".repeat(top.length)).matchAll(/\bany\b/g)]
     .filter(({ index }) => !inConstraint(text, index))
     .map(({ index }) => {
       const line = text.slice(0, index).split("\n").length

@@ -32,7 +32,7 @@ export class Place {
   }
 }
 
-export const isJob = (value: unknown): value is Job.Job<any, any, any> => has(value, JobTypeId)
+export const isJob = (value: unknown): value is Job.Job<unknown, unknown, unknown> => has(value, JobTypeId)
 export const isHandle = (value: unknown): value is Job.Handle<unknown, unknown> => has(value, HandleTypeId)
 const isDependency = (value: unknown): value is Dependency => has(value, DependencyTypeId)
 
