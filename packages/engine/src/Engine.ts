@@ -140,7 +140,9 @@ export interface Engine {
   /** Takes a job and gives its handle. Never waits for a place; the job starts in a later turn. */
   readonly submit: <A, E, R>(job: Job.Job<A, E, R>) => Effect.Effect<Job.Handle<A, E>, SubmitError, R>
   /** Takes several jobs, which may refer to each other in any order, all or none. */
-  readonly submitAll: <const Jobs extends ReadonlyArray<Job.Job<unknown, unknown, unknown>> | Readonly<Record<string, Job.Job<unknown, unknown, unknown>>>>(
+  readonly submitAll: <
+    const Jobs extends ReadonlyArray<Job.Job<unknown, unknown, unknown>> | Readonly<Record<string, Job.Job<unknown, unknown, unknown>>>
+  >(
     jobs: Jobs
   ) => Effect.Effect<HandlesOf<Jobs>, SubmitError, ServicesOf<Jobs[keyof Jobs]>>
   /** Finds a run by its id. */

@@ -102,7 +102,9 @@ class Face implements Engine.Engine {
   readonly submit = <A, E, R>(job: Job.Job<A, E, R>): Effect.Effect<Job.Handle<A, E>, SubmitError, R> =>
     this.take((fiber) => this.registrar.submit("Engine.submit", [job], fiber.context as Context.Context<never>)[0]! as Job.Handle<A, E>)
 
-  readonly submitAll = <const Jobs extends ReadonlyArray<Job.Job<unknown, unknown, unknown>> | Readonly<Record<string, Job.Job<unknown, unknown, unknown>>>>(
+  readonly submitAll = <
+    const Jobs extends ReadonlyArray<Job.Job<unknown, unknown, unknown>> | Readonly<Record<string, Job.Job<unknown, unknown, unknown>>>
+  >(
     jobs: Jobs
   ): Effect.Effect<Engine.HandlesOf<Jobs>, SubmitError, Engine.ServicesOf<Jobs[keyof Jobs]>> => {
     const where = "Engine.submitAll"
