@@ -55,6 +55,23 @@ describe("skein map", () => {
     expect([code, stdout, stderr]).toEqual([0, "1\n", "noise\n"])
   })
 
+  it("makes a record of a line that is no text, and goes on", async () => {
+    const { code, stdout } = await skein(["map", "-k", `${tasks}#half`], { stdin: new Uint8Array([0x32, 10, 0xff, 10, 0x34, 10]) })
+    expect(code).toBe(1)
+    expect(rows(stdout)).toContainEqual({
+      line: 2,
+      status: "failed",
+      error: { _tag: "BadInput", message: expect.stringMatching(/line 2/) as string }
+    })
+    expect(rows(stdout)).toHaveLength(3)
+  })
+
+  it.each(["worker", "process", "inline"])("keeps what a function prints apart from its records, in flavour %s", async (flavour) => {
+    const { code, stderr, stdout } = await skein(["map", "--flavour", flavour, "-o", "values", `${tasks}#chat`], { stdin: "7\n" })
+    expect([code, stdout]).toEqual([0, "7\n"])
+    expect(stderr).toContain("noise")
+  })
+
   it("ends with 124 when the deadline comes while a call runs", async () => {
     const { code, stderr, stdout } = await skein(["map", "-k", "--deadline", "1", `${tasks}#nap`, ":::", "1", "60000"])
     expect([code, rows(stdout).length]).toEqual([124, 2])

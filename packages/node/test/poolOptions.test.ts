@@ -127,3 +127,10 @@ it("a stack size is an option of threads alone", () => {
   expect(() => Workers.layer({ memory: { stack: 2 ** 20 } })).not.toThrow()
   expect(() => Processes.layer({ memory: { stack: 2 ** 20 } as never })).toThrow(/^Processes\.layer \(memory\).*stack/)
 })
+
+it("what processes print goes where one says, and nowhere else", () => {
+  expect(() => Processes.layer({ stdout: "nowhere" as never })).toThrow(
+    /^Processes\.layer: stdout must be "inherit" \| "stderr", got "nowhere"$/
+  )
+  expect(() => Workers.layer({ stdout: "stderr" } as never)).toThrow(/stdout/)
+})
