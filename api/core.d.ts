@@ -353,6 +353,7 @@ export declare const report: (report: Report) => Effect.Effect<void>;
 import * as Duration from "effect/Duration";
 import type * as Schedule from "effect/Schedule";
 import { type RetryPolicy } from "./internal/retry.ts";
+export { decide as decideRetry } from "./internal/retry.ts";
 declare const AttemptTimedOut_base: new <A extends Record<string, any> = {}>(args: import("effect/Types").VoidIfEmpty<{ readonly [P in keyof A as P extends "_tag" ? never : P]: A[P]; }>) => import("effect/Cause").YieldableError & {
     readonly _tag: "AttemptTimedOut";
 } & Readonly<A>;
@@ -388,7 +389,6 @@ export type RetryOptions<E> = Schedule.Schedule<unknown, E | AttemptTimedOut> | 
     readonly while?: ((error: E | AttemptTimedOut) => boolean) | undefined;
     readonly needs?: Duration.Input | undefined;
 };
-export {};
 
 // ---- @skein/core/TaskGroup -------------------------------------------------------------------------------
 

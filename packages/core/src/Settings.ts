@@ -23,6 +23,8 @@ import type * as Schedule from "effect/Schedule"
 import * as check from "./internal/check.ts"
 import { normalize, type RetryPolicy } from "./internal/retry.ts"
 
+export { decide as decideRetry } from "./internal/retry.ts"
+
 /**
  * An attempt hit `attemptTimeout`. Given to the retry schedule and predicate in the place of a typed error. The attempt's work may have happened in part.
  *

@@ -18,7 +18,6 @@ import { Limits } from "./limits.ts"
 import type { Description } from "./description.ts"
 import type { Place } from "./references.ts"
 import { Retention } from "./retention.ts"
-import { decide } from "./retry.ts"
 import { type Edge, legal, type OpenGroup, type Phase, type Run, type Slot } from "./run.ts"
 import { Steps } from "./steps.ts"
 
@@ -271,8 +270,12 @@ export class EngineCore extends Steps {
     this.giveBack(run)
     this.after(() => {
       if (run.phase !== "retry") return
-      const input = timedOut ?? (end.cause.reasons[0] as Cause.Fail<unknown>).error
-      const fiber = this.fork(decide(policy, run, input, end.cause))
+      const driver = (run.driver ??= { step: undefined })
+      const fiber = this.fork(
+        Effect.clockWith((clock) =>
+          Settings.decideRetry(policy, driver, run.attempts, end.cause, timedOut, () => clock.currentTimeMillisUnsafe())
+        )
+      )
       run.conditionFiber = fiber
       this.conditions.add(fiber)
       fiber.addObserver((exit) => {
@@ -289,21 +292,21 @@ export class EngineCore extends Steps {
     run: Run,
     needs: number,
     end: Outcome.Failed<unknown> | Outcome.TimedOut<unknown>,
-    exit: Exit.Exit<number | Cause.Cause<unknown>, never>
+    exit: Exit.Exit<Effect.Success<ReturnType<typeof Settings.decideRetry>>>
   ): void {
-    const answer = Exit.isSuccess(exit) ? exit.value : exit.cause
-    if (typeof answer !== "number") {
+    const answer = Exit.isSuccess(exit) ? exit.value : { cause: exit.cause }
+    if ("cause" in answer) {
       const at = end.endedAt ?? this.pump.now()
-      return this.finish(run, answer === end.cause || end._tag === "TimedOut" ? end : new Outcome.Failed(run.info(at), answer))
+      return this.finish(run, answer.cause === end.cause || end._tag === "TimedOut" ? end : new Outcome.Failed(run.info(at), answer.cause))
     }
-    const startsAt = this.pump.now() + answer
+    const startsAt = this.pump.now() + answer.delay
     const limit = this.pump.totalLimit(run)
     // No attempt that could not be finished is started.
     if (startsAt >= limit || limit - startsAt < needs) return this.finish(run, end)
     const causes = (run.attemptCauses ??= [])
     causes.push(end.cause)
     if (causes.length > keptAttempts) causes.shift()
-    if (answer <= 0) this.again(run)
+    if (answer.delay <= 0) this.again(run)
     else this.arm(run, startsAt, () => this.again(run))
   }
 

@@ -105,8 +105,6 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
   asked: TaskPump.Cut | undefined
   /** How the last attempt ended, where another was considered. */
   lastCause: Cause.Cause<unknown> | undefined
-  /** What is kept of the schedule of its retries. */
-  step: unknown
   /** Whether it has what it needs of the limits. */
   holds = false
   /** When the attempt that runs started, and which one that was. */
