@@ -66,8 +66,6 @@ export interface Options extends Flavour.Options {
    * `finally` blocks of the function are skipped either way. Only what has the stack since the function was called is ended so, not what it does after an `await` or inside an `AsyncResource`. Needs a `concurrency` of 1.
    * Without effect while a debugger is attached or `NODE_V8_COVERAGE` is set, and in layers that are built inside a worker thread.
    *
-   * **Experimental**: in hundreds of ended calls Node itself has crashed now and then (SIGSEGV), and with it the whole process. Until that is understood, use it only where the process may be lost.
-   *
    * @default "worker"
    */
   readonly force?: "worker" | "call" | undefined

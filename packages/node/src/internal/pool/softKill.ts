@@ -3,6 +3,9 @@
  *
  * A session lives only as long as one attempt: it costs half a millisecond, and nothing while nobody is ended. Who calls this has made sure, by the mark of the slot, that the thread is inside the function that is meant and
  * does not leave it before it is ended.
+ *
+ * Node calls back while it still works on the session: inside `enable`, and, where the answer of a thread is faster, in the middle of whatever this thread runs. A session that is closed there is freed under its own feet, and the
+ * process dies. So it is closed, and whoever waits is told, in a turn of the event loop.
  */
 import type * as Inspector from "node:inspector"
 import { isMainThread } from "node:worker_threads"
@@ -31,16 +34,20 @@ export const make = (): SoftKill | undefined => {
 
 const cut = (inspector: typeof Inspector, thread: number, done: (ended: boolean) => void): (() => void) => {
   const session = new inspector.Session()
-  let open = true
+  let isWaiting = true
+  let isClosing = false
   const close = (): void => {
-    if (!open) return
-    open = false
-    session.disconnect()
+    if (isClosing) return
+    isClosing = true
+    setImmediate(() => session.disconnect())
   }
   const finish = (ended: boolean): void => {
-    if (!open) return
     close()
-    done(ended)
+    setImmediate(() => {
+      if (!isWaiting) return
+      isWaiting = false
+      done(ended)
+    })
   }
   const check = (error: Error | null): void => {
     if (error !== null) finish(false)
@@ -61,7 +68,10 @@ const cut = (inspector: typeof Inspector, thread: number, done: (ended: boolean)
     session.post("NodeWorker.enable", { waitForDebuggerOnStart: false }, check)
   } catch {
     // Refused, by a permission for example. Nothing was sent to the thread.
-    setImmediate(() => finish(false))
+    finish(false)
   }
-  return close
+  return () => {
+    isWaiting = false
+    close()
+  }
 }
