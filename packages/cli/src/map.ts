@@ -219,7 +219,7 @@ const load = (split: Split): Effect.Effect<AnyTask, UsageError> =>
 
 const decode = (task: AnyTask, text: string): Effect.Effect<unknown, BadInput> =>
   Effect.try({
-    try: () => task.json.payload(text),
+    try: () => task.json.payload.read(text),
     catch: (error) => new BadInput({ message: error instanceof Error ? error.message : String(error) })
   })
 
@@ -227,7 +227,7 @@ const rowOf = (task: AnyTask, outcome: Outcome.Outcome<unknown, unknown>): Row =
   const { index, status } = outcome
   switch (outcome._tag) {
     case "Completed":
-      return { index, status, value: JSON.parse(task.json.success(outcome.value)) }
+      return { index, status, value: JSON.parse(task.json.success.write(outcome.value)) }
     case "TimedOut":
       return { index, status, error: { _tag: "TimedOut", limit: outcome.limit, millis: Duration.toMillis(outcome.after) } }
     case "Failed":
@@ -241,7 +241,7 @@ const rowOf = (task: AnyTask, outcome: Outcome.Outcome<unknown, unknown>): Row =
 const errorOf = (task: AnyTask, cause: Cause.Cause<unknown>): unknown => {
   const error = Cause.squash(cause)
   if (cause.reasons.some(Cause.isFailReason) && !(error instanceof BadInput)) {
-    const written = Result.try(() => JSON.parse(task.json.error(error)) as unknown)
+    const written = Result.try(() => JSON.parse(task.json.error.write(error)) as unknown)
     if (Result.isSuccess(written)) return written.success
   }
   const { _tag, message, name } = error as { readonly _tag?: string; readonly name?: string; readonly message?: string }

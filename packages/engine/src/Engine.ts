@@ -46,7 +46,9 @@
  *
  * @since 0.1.0
  */
+import type * as Task from "@skein/parallel/Task"
 import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -56,6 +58,7 @@ import type * as Graph from "./Graph.ts"
 import * as internal from "./internal/engine.ts"
 import type { StateNotReached, SubmitError } from "./internal/errors.ts"
 import type * as Job from "./Job.ts"
+import type { JobStore, Json, StoreError } from "./JobStore.ts"
 
 /**
  * The options of an engine. Wrong values and unknown names are refused at once by a `RangeError`.
@@ -71,11 +74,13 @@ export interface Options {
    */
   readonly limits?: Limits | undefined
   /**
-   * What closing the scope does: interrupts what runs and gives up what waits, or lets all of it end first. While it drains, only jobs of the engine itself may submit.
+   * What closing the scope does: it interrupts what runs, or lets that finish, and gives up what waits; or it drains, which lets all of it end first, and only jobs of the engine itself may submit meanwhile.
+   *
+   * What is given up waits on in the engine's store, where there is one. So does what was interrupted, if its `onLost` is `"resume"`.
    *
    * @default "interrupt"
    */
-  readonly onClose?: "drain" | "interrupt" | undefined
+  readonly onClose?: "interrupt" | "finish" | "drain" | undefined
   /**
    * How long a job that was asked to stop may take for its cleanup before it is abandoned.
    *
@@ -83,7 +88,7 @@ export interface Options {
    */
   readonly grace?: Duration.Input | undefined
   /**
-   * How many ended runs can still be found by their id. Handles keep what they have.
+   * How many ended runs can still be found by their id; the oldest are forgotten, by the store too, unless others that have not ended depend on them. Handles keep what they have.
    *
    * @default 10_000
    */
@@ -94,6 +99,36 @@ export interface Options {
    * @default none
    */
   readonly name?: string | undefined
+  /**
+   * Where the tasks of jobs run that name a flavour: layers of a `TaskRunner` by name, built with the engine. Each name is that of a limit too, which has no bound unless `limits` gives it one.
+   *
+   * @default none
+   */
+  readonly flavours?: Readonly<Record<string, Layer.Layer<never>>> | undefined
+  /**
+   * Where jobs are kept, so that they survive this process. The engine owns it until its scope is closed, and runs what it finds there.
+   *
+   * @default none: jobs live in memory
+   */
+  readonly store?: JobStore | undefined
+  /**
+   * Tasks that stored jobs may name. Others are loaded from their modules, which must be the program's own: who may write to the store decides what is loaded.
+   *
+   * @default none
+   */
+  readonly tasks?: ReadonlyArray<Task.Task<never, unknown, unknown>> | undefined
+  /**
+   * The folder in which each run that writes something has a folder of its own, with `stdout.txt`, `stderr.txt`, `log.txt`, and what its commands are told to write there. It goes when the run is forgotten.
+   *
+   * @default none: what runs write is kept in memory, as far as `outputTail` goes
+   */
+  readonly directory?: string | undefined
+  /**
+   * How much of the end of each of a run's outputs is kept in memory, in bytes.
+   *
+   * @default 65_536
+   */
+  readonly outputTail?: number | undefined
   /** Sees each change of a run's state. What it throws is logged and changes nothing. */
   readonly onChange?: ((run: Job.Run) => void) | undefined
 }
@@ -119,6 +154,21 @@ export interface Filter {
   /** Each of these labels with its value. */
   readonly labels?: Readonly<Record<string, string>> | undefined
   readonly key?: string | undefined
+  /** When it was submitted. */
+  readonly submitted?: Range | undefined
+  /** When it ended. One that has not ended is not chosen. */
+  readonly ended?: Range | undefined
+}
+
+/**
+ * A range of instants: the first belongs to it, the second does not.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Range {
+  readonly from?: DateTime.DateTime.Input | undefined
+  readonly to?: DateTime.DateTime.Input | undefined
 }
 
 /**
@@ -153,11 +203,19 @@ export interface Engine {
   readonly cancel: (which: string | Filter, reason?: unknown) => Effect.Effect<number>
   /** Runs a job again that has ended: a new run, with what its upstream jobs give now. */
   readonly rerun: <A = unknown, E = unknown>(which: Job.Handle<A, E> | string) => Effect.Effect<Job.Handle<A, E>, SubmitError>
+  /** Forgets runs that have ended, all of a filter, and gives how many there were. One that a job which has not ended depends on stays. */
+  readonly prune: (filter?: Filter) => Effect.Effect<number>
+  /** Starts nothing more and interrupts what runs, as the close does, and waits for the ends. */
+  readonly interrupt: Effect.Effect<void>
   /** Changes limits. A smaller one stops nobody: what runs ends first. Limits that are not named stay as they are. */
   readonly resize: (limits: Limits) => Effect.Effect<void>
   readonly stats: Effect.Effect<Stats>
-  /** Waits until every job has ended. */
+  /** What is kept under a name beside the jobs, in the store where there is one: what a schedule has to know after a restart. */
+  readonly memory: (name: string) => Memory
+  /** Waits until every job has ended, those that others have asked for by the engine's store among them. */
   readonly awaitIdle: Effect.Effect<void>
+  /** Waits until the close of the engine's scope is over. */
+  readonly awaitClosed: Effect.Effect<void>
   /** Waits until a run stands so; fails if it ends otherwise or the time is over. */
   readonly awaitState: (
     which: Job.Handle<unknown, unknown> | string,
@@ -170,6 +228,18 @@ export interface Engine {
   readonly dump: Effect.Effect<Dump>
   /** Calls back after each change of a run's state, until the function it gives is called. What it throws is logged. */
   readonly subscribe: (listener: (run: Job.Run) => void) => () => void
+}
+
+/**
+ * Keeps one value of JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Memory {
+  readonly load: Effect.Effect<Json | undefined>
+  /** Keeps a value in the place of the last one, or none. It is kept when this is done; where the store fails it is not, as with the jobs of that engine. */
+  readonly save: (value: Json | undefined) => Effect.Effect<void>
 }
 
 /**
@@ -258,7 +328,9 @@ export type {
    * | `Cycle` | jobs wait for each other; `path` names them, the first again at the end | never |
    * | `DuplicateId` | another run has that id | with another id |
    * | `AlreadyRunning` | its last run has not ended | after that |
-   * | `NeverFits` | it needs more of a limit than there is | after a `resize` |
+   * | `NotStorable` | the engine has a store, and the job is no data; `why` says what is not | with `durability: "ephemeral"` |
+ * | `UnknownFlavour` | the engine has no such flavour | never |
+ * | `NeverFits` | it needs more of a limit than there is | after a `resize` |
    * | `UnknownLimit` | it needs a limit that the engine does not have | never |
    * | `Closed` | the engine is closing or closed | never |
    * | `NotRecorded` | the journal could not take it | as the journal's error says |
@@ -284,7 +356,12 @@ export const Engine: Context.Service<Engine, Engine> = Context.Service<Engine>("
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options?: Options): Effect.Effect<Engine, never, Scope.Scope> => internal.make("Engine.make", options)
+export const make: {
+  /** Makes an engine in memory. */
+  (options?: Options & { readonly store?: undefined }): Effect.Effect<Engine, never, Scope.Scope>
+  /** Makes an engine that keeps its jobs in a store, and goes on with what it finds there. */
+  (options: Options): Effect.Effect<Engine, StoreError, Scope.Scope>
+} = (options?: Options) => internal.make("Engine.make", options) as never
 
 /**
  * Provides an engine as the service `Engine`.
@@ -293,7 +370,12 @@ export const make = (options?: Options): Effect.Effect<Engine, never, Scope.Scop
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options?: Options): Layer.Layer<Engine> => Layer.effect(Engine, internal.make("Engine.layer", options))
+export const layer: {
+  /** Provides an engine in memory. */
+  (options?: Options & { readonly store?: undefined }): Layer.Layer<Engine>
+  /** Provides an engine that keeps its jobs in a store. */
+  (options: Options): Layer.Layer<Engine, StoreError>
+} = (options?: Options) => Layer.effect(Engine, internal.make("Engine.layer", options)) as never
 
 export {
   /**

@@ -58,7 +58,10 @@ import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Condition from "./Condition.ts"
-import * as description from "./internal/description.ts"
+import type * as Task from "@skein/parallel/Task"
+import type * as TaskRunner from "@skein/parallel/TaskRunner"
+import * as construct from "./internal/construct.ts"
+import type { JobOutput } from "./JobOutput.ts"
 import type * as references from "./internal/references.ts"
 
 // -------------------------------------------------------------------------------------------------------------------------------------
@@ -110,6 +113,13 @@ export {
 import type { Skipped } from "./internal/ends.ts"
 
 export {
+  /**
+   * Says on one line how a job ended otherwise than by completing: the message of the error, the limit, the reason of the cancellation.
+   *
+   * @category formatting
+   * @since 0.1.0
+   */
+  detailOf as formatEnd,
   /**
    * Gives the word for an end.
    *
@@ -217,7 +227,9 @@ export interface Handle<out A, out E = never> {
   /** Waits for its end: after the last attempt, never between two. */
   readonly await: Effect.Effect<End<A, E>>
   /** Waits for its value, or fails with its own error, or with the error that says why there is none. */
-  readonly join: Effect.Effect<A, E | JobSkipped | JobCancelled | JobTimedOut>
+  readonly join: Effect.Effect<A, E | JobSkipped | JobCancelled | JobTimedOut | JobLost>
+  /** What it has written so far: the last of each output, and where all of it is. */
+  readonly output: Effect.Effect<JobOutput>
   /** Asks it to stop, and waits for its end. One that waits ends at once. A job that cancels itself is interrupted at once. */
   readonly cancel: (reason?: unknown) => Effect.Effect<End<A, E>>
   /** Calls back after each change of its state, until the function it gives is called. What it throws is logged. */
@@ -233,6 +245,13 @@ export {
    */
   JobCancelled,
   /**
+   * A job that a store keeps failed because its process ended while it ran, and it is not to be tried again. Its work may have happened in part.
+   *
+   * @category errors
+   * @since 0.1.0
+   */
+  JobLost,
+  /**
    * A joined job gave no value because a job that it depends on ended otherwise than it needs. Its work has not started.
    *
    * @category errors
@@ -245,9 +264,16 @@ export {
    * @category errors
    * @since 0.1.0
    */
-  JobTimedOut
+  JobTimedOut,
+  /**
+   * Stands for a value that a store keeps and its task cannot read any more, for its schema is another one. Who depends on it fails.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Unreadable
 } from "./internal/ends.ts"
-import type { JobCancelled, JobSkipped, JobTimedOut } from "./internal/ends.ts"
+import type { JobCancelled, JobLost, JobSkipped, JobTimedOut } from "./internal/ends.ts"
 
 // -------------------------------------------------------------------------------------------------------------------------------------
 // References
@@ -405,11 +431,11 @@ export interface Options<in E = never> {
   /** @default "normal" */
   readonly priority?: TaskGroup.Priority | undefined
   /**
-   * When to try it again. Its limits are given back while it waits for the next attempt.
+   * When to try it again. Its limits are given back while it waits for the next attempt. A durable engine keeps retries that are a `Backoff`, and no others.
    *
    * @default never
    */
-  readonly retry?: Settings.RetryOptions<NoInfer<E>> | undefined
+  readonly retry?: Settings.RetryOptions<NoInfer<E>> | Backoff | undefined
   /**
    * Time for all its attempts, from the start of the first.
    *
@@ -435,6 +461,24 @@ export interface Options<in E = never> {
    */
   readonly onUpstream?: "skip" | "run" | undefined
   /**
+   * What becomes of it when its process died, or its engine was closed, while it ran: another attempt when an engine opens the store again, or an end as failed with `JobLost`. After three losses it fails with either.
+   *
+   * @default "resume" for tasks that are `idempotent`, else "fail"
+   */
+  readonly onLost?: "resume" | "fail" | undefined
+  /**
+   * Whether a durable engine keeps it in its store. An ephemeral job is gone with the process, and no stored one may depend on it.
+   *
+   * @default "stored"
+   */
+  readonly durability?: "stored" | "ephemeral" | undefined
+  /**
+   * Which of the engine's `flavours` the tasks inside run on. It takes 1 of the limit of that name.
+   *
+   * @default none: the `TaskRunner` of who submits
+   */
+  readonly flavour?: string | undefined
+  /**
    * Free words to find it by.
    *
    * @default none
@@ -446,6 +490,47 @@ export interface Options<in E = never> {
    * @default none
    */
   readonly key?: string | undefined
+}
+
+/**
+ * Retries as data.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Backoff {
+  /** How many times at most after the first attempt. */
+  readonly times: number
+  /**
+   * The wait before the second attempt.
+   *
+   * @default none
+   */
+  readonly delay?: Duration.Input | undefined
+  /**
+   * How much longer each wait is than the one before it.
+   *
+   * @default 1
+   */
+  readonly factor?: number | undefined
+  /**
+   * The longest wait.
+   *
+   * @default none
+   */
+  readonly maxDelay?: Duration.Input | undefined
+  /**
+   * By which part of itself a wait may be shorter, at random: 0 to 1.
+   *
+   * @default 0
+   */
+  readonly jitter?: number | undefined
+  /**
+   * The time an attempt needs: none is started when less than this is left before a deadline.
+   *
+   * @default 0
+   */
+  readonly needs?: Duration.Input | undefined
 }
 
 /**
@@ -482,4 +567,71 @@ export const make: {
     name: string,
     options: Options<E> & { readonly input?: undefined; readonly run: Effect.Effect<A, E, R> | (() => Effect.Effect<A, E, R>) }
   ): Job<A, E, R>
-} = description.make as never
+} = construct.make as never
+
+/**
+ * The payload of a task, with the results of other jobs in any of its places.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Placed<P> =
+  | P
+  | ResultOf<P>
+  | (P extends Opaque | string | number | boolean | bigint | symbol | null | undefined
+      ? never
+      : { readonly [K in keyof P]: Placed<P[K]> })
+
+/**
+ * Describes a job that runs a portable task: in this fiber, or where its `flavour` says. A durable engine keeps such jobs.
+ *
+ * **Details**
+ *
+ * A payload without places is kept as the task's schema writes it. One with places is kept as it is, so it has to be plain data beside them: numbers, texts, booleans, `null`, arrays and records.
+ *
+ * **Example** (A task with the result of another)
+ *
+ * ```ts
+ * import { Engine, Job } from "@skein/engine"
+ * import * as Task from "@skein/parallel/Task"
+ * import * as Effect from "effect/Effect"
+ * import * as Schema from "effect/Schema"
+ *
+ * const Pair = Schema.Struct({ a: Schema.Number, b: Schema.Number })
+ * const add = Task.make("add", { payload: Pair, success: Schema.Number, run: ({ a, b }) => Effect.succeed(a + b) })
+ *
+ * const three = Job.task(add, { a: 1, b: 2 })
+ * const ten = Job.task(add, { a: Job.result(three), b: 7 }, { name: "ten" })
+ *
+ * const program = Effect.gen(function*() {
+ *   const engine = yield* Engine.make()
+ *   const [, handle] = yield* engine.submitAll([three, ten])
+ *   return yield* handle.join
+ * })
+ * console.log(await Effect.runPromise(Effect.scoped(program))) // => 10
+ * ```
+ *
+ * @throws RangeError if an option is wrong or unknown
+ * @category constructors
+ * @since 0.1.0
+ */
+export const task: <P, A, E>(
+  task: Task.Task<P, A, E>,
+  payload: Placed<P>,
+  options?: Options<E | TaskRunner.TaskRunnerError> & {
+    /** @default the name of the task */
+    readonly name?: string | undefined
+  }
+) => Job<A, E | TaskRunner.TaskRunnerError> = construct.task as never
+
+export {
+  /**
+   * Gives a copy of a description with other options, which may be submitted beside it.
+   *
+   * @throws RangeError if an option is wrong or unknown
+   * @category combinators
+   * @since 0.1.0
+   */
+  with_ as with
+}
+const with_: <A, E, R>(job: Job<A, E, R>, options: Options<E>) => Job<A, E, R> = construct.withOptions as never

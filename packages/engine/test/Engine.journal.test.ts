@@ -9,13 +9,13 @@ import { type Journal, JournalError } from "../src/internal/journal.ts"
 import * as Job from "../src/Job.ts"
 import { always, stands, tell } from "./engineKit.ts"
 
-const engineOn = (journal: Journal): Effect.Effect<Engine.Engine, never, Scope.Scope> => make("Engine.make", {}, journal)
+const engineOn = (journal: Journal): Effect.Effect<Engine.Engine, never, Scope.Scope> => Effect.orDie(make("Engine.make", {}, journal))
 
 /** Takes some time for each turn, and notes what it was given and when it was done. */
 const slow = (log: Array<string>, millis: number): Journal => ({
   append: (changes) =>
     Effect.suspend(() => {
-      const words = changes.map(({ run, type }) => `${type} ${run.id} ${stands(run.state)}`)
+      const words = changes.flatMap((change) => (change.type === "other" ? [] : [`${change.type} ${change.run.id} ${stands(change.run.state)}`]))
       return Effect.andThen(
         Effect.sleep(millis),
         Effect.sync(() => void log.push(...words))

@@ -345,7 +345,7 @@ describe("the options of an engine", () => {
     ["a limit of 0", { limits: { jobs: 0 } }, 'limits.jobs must be a whole number of at least 1, or "unbounded", got 0'],
     ["a limit of 2.5", { limits: { jobs: 2.5 } }, "limits.jobs must be a whole number of at least 1"],
     ["limits that are no record", { limits: 3 }, "limits must be a record, got 3"],
-    ["a word for onClose that is none", { onClose: "kill" }, 'onClose must be "interrupt" | "drain", got "kill"'],
+    ["a word for onClose that is none", { onClose: "kill" }, 'onClose must be "interrupt" | "finish" | "drain", got "kill"'],
     ["a negative retention", { retention: -1 }, "retention must be a whole number of at least 0, got -1"],
     ["a negative grace", { grace: -1 }, "grace must be a duration that is not negative"],
     ["an observer that is none", { onChange: 1 }, "onChange must be a function, got 1"],

@@ -132,18 +132,27 @@ export interface Task<in P, out A, out E = never> {
 }
 
 /**
- * The JSON texts of a task, by its own schemas: for programs that get payloads as text and pass results on as text, and may stand on another copy of Effect than the task's module. Each function throws an `Error` for what does not fit.
+ * The JSON texts of a task, by its own schemas: for programs that get payloads as text and keep or pass on results as text, and may stand on another copy of Effect than the task's module.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Json {
-  /** The payload that a text stands for. */
-  readonly payload: (text: string) => unknown
-  /** The text of a value that a call gave. */
-  readonly success: (value: unknown) => string
-  /** The text of a typed error. */
-  readonly error: (error: unknown) => string
+  readonly payload: JsonText
+  readonly success: JsonText
+  /** Of its typed errors. */
+  readonly error: JsonText
+}
+
+/**
+ * Reads and writes the values of one schema as JSON text. Both functions throw an `Error` for what does not fit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JsonText {
+  readonly read: (text: string) => unknown
+  readonly write: (value: unknown) => string
 }
 
 /**
@@ -302,9 +311,14 @@ export const make: {
 }
 
 const jsonOf = ({ error, payload, success }: Pick<call.Callee, "payload" | "success" | "error">): Json => ({
-  payload: (text) => payload.fromPlainWire({ text }),
-  success: (value) => success.write(value),
-  error: (value) => error.write(value)
+  payload: textOf(payload),
+  success: textOf(success),
+  error: textOf(error)
+})
+
+const textOf = (codec: call.Callee["payload"]): JsonText => ({
+  read: (text) => codec.fromPlainWire({ text }),
+  write: (value) => codec.write(value)
 })
 
 const effectsOf = (

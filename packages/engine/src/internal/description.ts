@@ -1,15 +1,15 @@
 /** The description of a job, read and checked once. */
 import * as Settings from "@skein/core/Settings"
-import * as Effect from "effect/Effect"
 import type * as Condition from "../Condition.ts"
+import { type Backoff, isBackoff, readBackoff, scheduleOf } from "./backoff.ts"
 import { condition as readCondition } from "./condition/read.ts"
+import { all, maskOf } from "./ends.ts"
 import { type Group, groupsOf, JobTypeId, type Place, placesOf } from "./references.ts"
-import { maskOf, all } from "./ends.ts"
+import type { Work } from "./work.ts"
 
-const known = [
+/** The options that every kind of job has. */
+export const known = [
   "id",
-  "run",
-  "input",
   "after",
   "when",
   "needs",
@@ -19,11 +19,15 @@ const known = [
   "attemptTimeout",
   "queueTimeout",
   "onUpstream",
+  "onLost",
+  "durability",
+  "flavour",
   "labels",
   "key"
 ] as const
 
-const where = "Job.make"
+export type Given = { readonly [K in (typeof known)[number]]?: unknown }
+
 const variance = {} as never
 const noPlaces: ReadonlyMap<Place, number> = new Map()
 const noGroups: ReadonlyArray<Group> = []
@@ -36,8 +40,10 @@ export class Description {
   readonly [JobTypeId]: never = variance
   readonly name: string
   readonly id: string | undefined
-  readonly work: Effect.Effect<unknown, unknown, unknown> | ((input: unknown) => unknown)
+  readonly work: Work
   readonly input: unknown
+  /** The options as they were given. */
+  readonly given: Given
   /** The places in the input, each with the number of its group. */
   readonly places: ReadonlyMap<Place, number>
   readonly groups: ReadonlyArray<Group>
@@ -48,64 +54,82 @@ export class Description {
   /** 0 is the highest. */
   readonly level: number
   readonly retry: Settings.Settings["retry"]
+  /** The retries where they were given as data. */
+  readonly backoff: Backoff | undefined
   readonly timeout: number
   readonly attemptTimeout: number
   readonly queueTimeout: number
   readonly waives: boolean
+  readonly onLost: "resume" | "fail"
+  readonly ephemeral: boolean
+  readonly flavour: string | undefined
   readonly labels: Readonly<Record<string, string>>
   readonly key: string | undefined
   readonly createdAt: number
 
-  constructor(name: string, o: { readonly [K in (typeof known)[number]]?: unknown }) {
+  constructor(where: string, name: string, work: Work, input: unknown, o: Given, createdAt = Date.now()) {
+    if (typeof name !== "string" || name === "") throw Settings.mustBe(where, "name", "a string that is not empty", name)
     this.name = name
-    this.id = nonEmpty("id", o.id)
-    this.key = nonEmpty("key", o.key)
-    if (typeof o.run !== "function" && !Effect.isEffect(o.run)) {
-      throw new TypeError(Settings.mustBe(where, "run", "an Effect or a function that gives one", o.run).message)
-    }
-    if (o.input !== undefined && typeof o.run !== "function") {
-      throw new TypeError(Settings.mustBe(where, "run", "a function of the input", o.run).message)
-    }
-    this.work = o.run as Description["work"]
-    this.input = o.input
-    const places = o.input === undefined ? [] : placesOf(where, o.input)
+    this.work = work
+    this.input = input
+    this.given = o
+    this.id = nonEmpty(where, "id", o.id)
+    this.key = nonEmpty(where, "key", o.key)
+    this.flavour = nonEmpty(where, "flavour", o.flavour)
+    const places = input === undefined ? [] : placesOf(where, input)
     this.places = places.length === 0 ? noPlaces : new Map(places.map((place, i) => [place, i]))
     const groups = [...places.map(groupOfPlace), ...groupsOf(where, o.after)]
     this.groups = groups.length === 0 ? noGroups : groups
     this.when = o.when === undefined ? undefined : readCondition(where, "when", o.when)
-    this.needs = o.needs === undefined ? oneJob : needsOf(o.needs)
+    this.needs = needsOf(where, o.needs, this.flavour)
     this.signature = signatureOf(this.needs)
     this.level = o.priority === undefined ? 1 : levels.indexOf(Settings.oneOf(where, "priority", o.priority, levels))
-    this.retry = o.retry === undefined ? undefined : Settings.read(where, { retry: o.retry }, []).retry
-    this.timeout = time("timeout", o.timeout)
-    this.attemptTimeout = time("attemptTimeout", o.attemptTimeout)
-    this.queueTimeout = time("queueTimeout", o.queueTimeout)
+    this.backoff = retriesOf(where, o.retry)
+    this.retry =
+      o.retry === undefined
+        ? undefined
+        : Settings.read(where, { retry: this.backoff === undefined ? o.retry : scheduleOf(this.backoff) }, []).retry
+    this.timeout = time(where, "timeout", o.timeout)
+    this.attemptTimeout = time(where, "attemptTimeout", o.attemptTimeout)
+    this.queueTimeout = time(where, "queueTimeout", o.queueTimeout)
     this.waives = Settings.oneOf(where, "onUpstream", o.onUpstream, ["skip", "run"]) === "run"
-    this.labels = o.labels === undefined ? noLabels : labelsOf(o.labels)
-    this.createdAt = Date.now()
+    this.onLost = o.onLost === undefined ? work.onLost : Settings.oneOf(where, "onLost", o.onLost, ["resume", "fail"])
+    this.ephemeral = Settings.oneOf(where, "durability", o.durability, ["stored", "ephemeral"]) === "ephemeral"
+    this.labels = o.labels === undefined ? noLabels : labelsOf(where, o.labels)
+    this.createdAt = createdAt
+  }
+
+  /** The same job with other options. */
+  with(where: string, options: Given): Description {
+    return new Description(where, this.name, this.work, this.input, { ...this.given, ...options })
   }
 }
+
+/** Retries as data, where they are; a `Schedule` or a predicate is none. */
+const retriesOf = (where: string, retry: unknown): Backoff | undefined => (isBackoff(retry) ? readBackoff(where, retry) : undefined)
 
 const groupOfPlace = (place: Place): Group => ({
   kind: place.isResult ? "result" : "outcome",
   members: [{ ref: place.ref, mask: place.isResult ? maskOf.completed : all }]
 })
 
-const nonEmpty = (option: string, value: unknown): string | undefined => {
+const nonEmpty = (where: string, option: string, value: unknown): string | undefined => {
   if (value === "") throw Settings.mustBe(where, option, "a string that is not empty", value)
   return Settings.text(where, option, value)
 }
 
-const time = (option: string, value: unknown): number => (value === undefined ? Infinity : Settings.millis(where, option, value))
+const time = (where: string, option: string, value: unknown): number =>
+  value === undefined ? Infinity : Settings.millis(where, option, value)
 
-const recordOf = (option: string, value: unknown): Record<string, unknown> => {
+const recordOf = (where: string, option: string, value: unknown): Record<string, unknown> => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw Settings.mustBe(where, option, "a record", value)
   return value as Record<string, unknown>
 }
 
-const needsOf = (value: unknown): Readonly<Record<string, number>> => {
-  const needs: Record<string, number> = { jobs: 1 }
-  for (const [resource, amount] of Object.entries(recordOf("needs", value))) {
+const needsOf = (where: string, value: unknown, flavour: string | undefined): Readonly<Record<string, number>> => {
+  if (value === undefined && flavour === undefined) return oneJob
+  const needs: Record<string, number> = { jobs: 1, ...(flavour === undefined ? {} : { [flavour]: 1 }) }
+  for (const [resource, amount] of Object.entries(value === undefined ? {} : recordOf(where, "needs", value))) {
     if (amount !== undefined) needs[resource] = Settings.whole(where, `needs.${resource}`, amount, 0)
   }
   return needs
@@ -120,17 +144,11 @@ const signatureOf = (needs: Readonly<Record<string, number>>): string =>
         .map((resource) => `${resource}:${needs[resource]}`)
         .join("\n")
 
-const labelsOf = (value: unknown): Readonly<Record<string, string>> => {
+const labelsOf = (where: string, value: unknown): Readonly<Record<string, string>> => {
   const labels: Record<string, string> = {}
-  for (const [label, word] of Object.entries(recordOf("labels", value))) {
+  for (const [label, word] of Object.entries(recordOf(where, "labels", value))) {
     if (typeof word !== "string") throw Settings.mustBe(where, `labels.${label}`, "a string", word)
     labels[label] = word
   }
   return labels
-}
-
-export const make = (name: string, options: object): Description => {
-  if (typeof name !== "string" || name === "") throw Settings.mustBe(where, "name", "a string that is not empty", name)
-  Settings.known(where, options, known)
-  return new Description(name, options)
 }

@@ -119,3 +119,26 @@ export class JobTimedOut extends Data.TaggedError("JobTimedOut")<{
     return `job ${JSON.stringify(this.id)} hit its ${detailOf(this.outcome)}`
   }
 }
+
+export class JobLost extends Data.TaggedError("JobLost")<{ readonly id: string; readonly attempt: number }> {
+  override get message(): string {
+    return `attempt ${this.attempt} of job ${JSON.stringify(this.id)} was lost: its process ended while it ran, and it may have run in part`
+  }
+}
+
+/** The loss that a cause tells of. */
+export const lostIn = (cause: Cause.Cause<unknown>): JobLost | undefined => {
+  for (const reason of cause.reasons) if (reason._tag === "Die" && reason.defect instanceof JobLost) return reason.defect
+  return undefined
+}
+
+export class Unreadable {
+  /** What the store keeps. */
+  readonly json: unknown
+  /** Why it cannot be read. */
+  readonly cause: Error
+  constructor(json: unknown, cause: Error) {
+    this.json = json
+    this.cause = cause
+  }
+}

@@ -1,23 +1,34 @@
 /** The face of an engine: reads the options, and turns calls into steps of the core. */
 import * as Settings from "@skein/core/Settings"
+import * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type * as Engine from "../Engine.ts"
 import type * as Job from "../Job.ts"
+import type { JobStore, StoreError } from "../JobStore.ts"
+import { instant as readInstant } from "./condition/read.ts"
 import { dumpOf, graphOf, limitsOf } from "./dump.ts"
 import { words } from "./ends.ts"
+import { Durable } from "./durable.ts"
 import { type CoreSettings, EngineCore } from "./engineCore.ts"
 import { StateNotReached, SubmitError } from "./errors.ts"
+import { Inbox } from "./inbox.ts"
 import { jobOf } from "./inside.ts"
 import type { Journal } from "./journal.ts"
+import { openOutputs, optionNames, readSettings } from "./output/outputs.ts"
+import { restore } from "./restore.ts"
 import type { Run } from "./run.ts"
 import { Refusal, Registrar } from "./submit.ts"
+import { type AnyTask, isTask } from "./work.ts"
+import { Works } from "./works.ts"
 
-const own = ["limits", "onClose", "retention", "onChange"]
+const own = ["limits", "onClose", "retention", "onChange", "flavours", "store", "tasks", ...optionNames]
 const refused = ["concurrency", "timeout", "taskTimeout", "attemptTimeout", "queueTimeout", "retry", "span", "metrics"]
 
 const limitsFrom = (where: string, limits: unknown): Record<string, number> => {
@@ -33,7 +44,24 @@ const limitsFrom = (where: string, limits: unknown): Record<string, number> => {
   return read
 }
 
-const settingsOf = (where: string, options: Engine.Options): CoreSettings => {
+/** The layers by name; a name is that of a limit too. */
+const flavoursFrom = (where: string, flavours: unknown): ReadonlyArray<readonly [string, Layer.Layer<never>]> => {
+  if (flavours === undefined) return []
+  if (typeof flavours !== "object" || flavours === null || Array.isArray(flavours)) throw Settings.mustBe(where, "flavours", "a record", flavours)
+  return Object.entries(flavours).map(([name, layer]) => {
+    if (!Layer.isLayer(layer)) throw Settings.mustBe(where, `flavours.${name}`, "a Layer", layer)
+    return [name, layer as unknown as Layer.Layer<never>]
+  })
+}
+
+const tasksFrom = (where: string, tasks: unknown): ReadonlyArray<AnyTask> => {
+  if (tasks === undefined) return []
+  if (!Array.isArray(tasks)) throw Settings.mustBe(where, "tasks", "an array", tasks)
+  for (const [i, task] of tasks.entries()) if (!isTask(task)) throw Settings.mustBe(where, `tasks[${i}]`, "a Task", task)
+  return tasks as ReadonlyArray<AnyTask>
+}
+
+const settingsOf = (where: string, options: Engine.Options, flavours: CoreSettings["flavours"]): Omit<CoreSettings, "outputs"> => {
   const pump = Settings.read(where, options, own)
   for (const name of refused) {
     if (name in options) throw new RangeError(`${where}: unknown option ${JSON.stringify(name)}, known are name, grace, ${own.join(", ")}`)
@@ -43,25 +71,56 @@ const settingsOf = (where: string, options: Engine.Options): CoreSettings => {
   }
   return {
     pump: { ...pump, concurrency: Infinity },
-    limits: { jobs: Infinity, ...(options.limits === undefined ? {} : limitsFrom(where, options.limits)) },
-    onClose: Settings.oneOf(where, "onClose", options.onClose, ["interrupt", "drain"]),
+    limits: {
+      jobs: Infinity,
+      ...Object.fromEntries([...flavours.keys()].map((name) => [name, Infinity])),
+      ...(options.limits === undefined ? {} : limitsFrom(where, options.limits))
+    },
+    flavours,
+    onClose: Settings.oneOf(where, "onClose", options.onClose, ["interrupt", "finish", "drain"]),
     retention: options.retention === undefined ? 10_000 : Settings.whole(where, "retention", options.retention, 0),
     onChange: options.onChange
   }
 }
 
-export const make = (where: string, options: Engine.Options = {}, journal?: Journal): Effect.Effect<Engine.Engine, never, Scope.Scope> => {
-  const settings = settingsOf(where, options)
+export const make = (
+  where: string,
+  options: Engine.Options = {},
+  journal?: Journal
+): Effect.Effect<Engine.Engine, StoreError, Scope.Scope> => {
+  const layers = flavoursFrom(where, options.flavours)
+  const settings = settingsOf(where, options, new Map(layers.map(([name]) => [name, TaskRunner.inline])))
+  const output = readSettings(where, options)
+  const works = new Works(tasksFrom(where, options.tasks))
+  const { store } = options
+  if (store !== undefined && !isStore(store)) throw Settings.mustBe(where, "store", "a JobStore", store)
   // Not `acquireRelease`, which runs the release in the context of the acquisition: a job that closes the scope of its own engine would not be seen.
-  return Effect.uninterruptible(
-    Effect.withFiber((owner) => {
-      const scope = Context.get(owner.context as Context.Context<Scope.Scope>, Scope.Scope)
-      const core = new EngineCore(owner, settings, journal)
+  return Effect.uninterruptibleMask((interruptible) =>
+    Effect.gen(function* () {
+      const owner = yield* Effect.withFiber(Effect.succeed)
+      const context = owner.context as Context.Context<Scope.Scope>
+      const flavours = new Map<string, TaskRunner.TaskRunner>()
+      for (const [name, layer] of layers) {
+        flavours.set(name, Context.get(yield* interruptible(Layer.build(layer)), TaskRunner.TaskRunner))
+      }
+      const outputs = yield* interruptible(openOutputs(output))
+      const durable = store === undefined ? undefined : new Durable(store, yield* interruptible(store.own))
+      const core = new EngineCore(owner, { ...settings, flavours, outputs }, journal, durable)
+      const registrar = new Registrar(core)
       core.pump.begin()
-      return Effect.as(Scope.addFinalizer(scope, core.close), new Face(core))
+      yield* Scope.addFinalizer(Context.get(context, Scope.Scope), core.close)
+      if (durable !== undefined) {
+        const loaded = yield* interruptible(durable.owner.load)
+        yield* interruptible(restore(core, registrar, works, loaded, context as Context.Context<never>))
+        yield* outputs.sweep(core.runs.keys())
+        yield* interruptible(new Inbox(core, registrar, works, context as Context.Context<never>).open)
+      }
+      return new Face(core, registrar)
     })
   )
 }
+
+const isStore = (value: unknown): value is JobStore => typeof value === "object" && value !== null && "own" in value && "request" in value
 
 const stateWords: ReadonlySet<string> = new Set(["waiting", "running", "ended", ...words])
 
@@ -71,15 +130,29 @@ const stateWord = (where: string, value: unknown): Engine.StateWord => {
 }
 
 const matcher = (where: string, filter: Engine.Filter): ((run: Run) => boolean) => {
-  Settings.known(where, filter, ["name", "state", "labels", "key"])
+  Settings.known(where, filter, ["name", "state", "labels", "key", "submitted", "ended"])
   const { key, name } = filter
   const states = filter.state === undefined ? undefined : [filter.state].flat().map((word) => stateWord(where, word))
   const labels = filter.labels === undefined ? undefined : Object.entries(filter.labels)
+  const submitted = rangeOf(where, "submitted", filter.submitted)
+  const ended = rangeOf(where, "ended", filter.ended)
   return (run) =>
     (name === undefined || run.name === name) &&
     (key === undefined || run.slot.job.key === key) &&
+    (submitted === undefined || submitted(run.submittedAt)) &&
+    (ended === undefined || (run.end !== undefined && ended(run.end.endedAt ?? 0))) &&
     (states === undefined || states.some((word) => stands(run, word))) &&
     (labels === undefined || labels.every(([label, value]) => run.slot.job.labels[label] === value))
+}
+
+const rangeOf = (where: string, option: string, range: Engine.Range | undefined): ((at: number) => boolean) | undefined => {
+  if (range === undefined) return undefined
+  Settings.known(`${where}: ${option}`, range, ["from", "to"])
+  const instant = (name: string, value: DateTime.DateTime.Input | undefined, none: number): number =>
+    value === undefined ? none : readInstant(`${where}: ${option}.${name}`, value)
+  const from = instant("from", range.from, -Infinity)
+  const to = instant("to", range.to, Infinity)
+  return (at) => at >= from && at < to
 }
 
 const stands = (run: Run, word: Engine.StateWord): boolean => run.status === word || (word === "ended" && run.end !== undefined)
@@ -89,10 +162,13 @@ class Face implements Engine.Engine {
   private readonly registrar: Registrar
   readonly awaitIdle: Effect.Effect<void>
 
-  constructor(core: EngineCore) {
+  readonly awaitClosed: Effect.Effect<void>
+
+  constructor(core: EngineCore, registrar: Registrar) {
     this.core = core
-    this.registrar = new Registrar(core)
+    this.registrar = registrar
     this.awaitIdle = core.awaitIdle
+    this.awaitClosed = core.awaitClosed
   }
 
   get name(): string | undefined {
@@ -166,6 +242,36 @@ class Face implements Engine.Engine {
         runs.length
       )
     )
+  }
+
+  readonly memory = (name: string): Engine.Memory => {
+    if (Settings.text("Engine.memory", "name", name) === "") throw Settings.mustBe("Engine.memory", "name", "a string that is not empty", name)
+    const { core } = this
+    return {
+      load: Effect.sync(() => core.memories.get(name)),
+      save: (value) =>
+        Effect.suspend(() => {
+          if (value === undefined) core.memories.delete(name)
+          else core.memories.set(name, value)
+          if (core.durable !== undefined) core.note({ type: "other", change: { type: "schedule", name, state: value } })
+          return core.recorded(() => Effect.void)
+        })
+    }
+  }
+
+  readonly interrupt: Effect.Effect<void> = Effect.suspend(() => {
+    this.core.interrupt()
+    return this.core.awaitIdle
+  })
+
+  readonly prune = (filter: Engine.Filter = {}): Effect.Effect<number> => {
+    const matches = matcher("Engine.prune", filter)
+    const { core } = this
+    return Effect.suspend(() => {
+      const runs = [...core.runs.values()].filter((run) => run.end !== undefined && run.holders === 0 && matches(run))
+      for (const run of runs) core.retention.forget(run)
+      return core.recorded(() => Effect.succeed(runs.length))
+    })
   }
 
   readonly resize = (limits: Engine.Limits): Effect.Effect<void> => {

@@ -2,6 +2,7 @@
 import * as Outcome from "@skein/core/Outcome"
 import * as Settings from "@skein/core/Settings"
 import type * as TaskPump from "@skein/core/TaskPump"
+import type * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -9,6 +10,8 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Condition from "../Condition.ts"
 import type * as Job from "../Job.ts"
+import type { Json } from "../JobStore.ts"
+import { type Durable, isLeaving, leaves } from "./durable.ts"
 import { maskOfEnd, Skipped } from "./ends.ts"
 import { EnginePump } from "./enginePump.ts"
 import { JobCycle, type StateNotReached } from "./errors.ts"
@@ -16,7 +19,7 @@ import { jobOf, suspend } from "./inside.ts"
 import type { Journal, JournalError } from "./journal.ts"
 import { Limits } from "./limits.ts"
 import type { Description } from "./description.ts"
-import type { Place } from "./references.ts"
+import type { Outputs } from "./output/outputs.ts"
 import { Retention } from "./retention.ts"
 import { type Edge, legal, type OpenGroup, type Phase, type Run, type Slot } from "./run.ts"
 import { Steps } from "./steps.ts"
@@ -24,11 +27,16 @@ import { Steps } from "./steps.ts"
 export interface CoreSettings {
   readonly pump: Settings.Settings
   readonly limits: Readonly<Record<string, number>>
-  readonly onClose: "drain" | "interrupt"
+  readonly onClose: "drain" | "finish" | "interrupt"
   readonly retention: number
   readonly onChange: ((run: Job.Run) => void) | undefined
+  readonly outputs: Outputs
+  /** Where the tasks of jobs run, by name. */
+  readonly flavours: ReadonlyMap<string, TaskRunner.TaskRunner>
 }
 
+/** The phases that are written down. What a run waits for is found out again. */
+const kept: ReadonlySet<Phase> = new Set<Phase>(["running", "retry", "ended"])
 /** How many causes of earlier attempts are kept. */
 const keptAttempts = 16
 /** How far a clock may be off, in milliseconds. */
@@ -40,6 +48,7 @@ export class EngineCore extends Steps {
   readonly owner: Fiber.Fiber<unknown, unknown>
   readonly settings: CoreSettings
   readonly pump: EnginePump
+  readonly durable: Durable | undefined
   readonly limits: Limits<Run>
   /** Runs that are kept, in the order in which they were submitted. */
   readonly runs = new Map<string, Run>()
@@ -47,6 +56,7 @@ export class EngineCore extends Steps {
   /** What is meant by a description. */
   readonly slots = new WeakMap<Description, Slot>()
   readonly byKey = new Map<string, Run>()
+  readonly memories = new Map<string, Json>()
   readonly counts = { completed: 0, failed: 0, timeout: 0, cancelled: 0, skipped: 0 }
   readonly listeners = new Set<(run: Job.Run) => void>()
   /** Only jobs of its own may submit. */
@@ -55,13 +65,21 @@ export class EngineCore extends Steps {
   private readonly conditions = new Set<Fiber.Fiber<unknown, unknown>>()
   private readonly idlers = new Set<() => void>()
   private ended: Array<Run> = []
-  private readonly retention: Retention
+  readonly retention: Retention
+  /** Whether requests of others are being carried out. */
+  reading = false
 
-  constructor(owner: Fiber.Fiber<unknown, unknown>, settings: CoreSettings, journal: Journal | undefined) {
-    super(journal)
+  constructor(
+    owner: Fiber.Fiber<unknown, unknown>,
+    settings: CoreSettings,
+    journal: Journal | undefined,
+    durable: Durable | undefined = undefined
+  ) {
+    super(durable ?? journal)
+    this.durable = durable
     this.owner = owner
     this.settings = settings
-    this.retention = new Retention(this.runs, this.slots, settings.retention)
+    this.retention = new Retention(this.runs, this.slots, settings.retention, this.forgotten)
     this.limits = new Limits(settings.limits, (run) => this.granted(run))
     this.pump = new EnginePump(this, owner, settings.pump)
     if (settings.onChange !== undefined) this.listeners.add(settings.onChange)
@@ -86,9 +104,9 @@ export class EngineCore extends Steps {
     if (!legal[run.phase].includes(phase)) {
       throw new Error(`skein: a bug, please report it: job ${run.id} went from ${run.phase} to ${phase}`)
     }
-    const type = run.phase === "new" ? "submitted" : "state"
+    const isNew = run.phase === "new" && run.past === undefined
     run.phase = phase
-    this.note({ type, run })
+    if (isNew || kept.has(phase)) this.note({ type: isNew ? "submitted" : "state", run })
     if (this.listeners.size === 0 && run.listeners === undefined) return
     const view = run.run
     this.after(() => {
@@ -112,7 +130,8 @@ export class EngineCore extends Steps {
     const early: Array<Edge> = []
     for (const run of runs) this.link(run, early)
     for (const run of runs) {
-      if (run.open > 0) this.to(run, "upstream")
+      if (run.lost !== undefined) this.finish(run, run.lost)
+      else if (run.open > 0) this.to(run, "upstream")
       else this.advance(run)
     }
     for (const edge of early) this.apply(edge)
@@ -120,12 +139,15 @@ export class EngineCore extends Steps {
 
   /** Finds the runs that a run depends on. Those that have ended already are left in `early`: the others tell by themselves. */
   private link(run: Run, early: Array<Edge>): void {
+    const before = run.past?.upstream
+    let place = 0
     for (const { kind, members } of run.slot.groups) {
       const group: OpenGroup = { left: members.length, waivable: kind === "after" || kind === "either", kind, decided: false }
       run.open++
       for (const { mask, slot } of members) {
-        const edge: Edge = { run, upstream: slot.latest, mask, group }
+        const edge: Edge = { run, upstream: before?.[place++] ?? slot.latest, mask, group }
         ;(run.edges ??= []).push(edge)
+        edge.upstream.holders++
         if (edge.upstream.end === undefined) (edge.upstream.dependents ??= []).push(edge)
         else early.push(edge)
       }
@@ -228,6 +250,7 @@ export class EngineCore extends Steps {
 
   attemptEnded(run: Run, outcome: Outcome.Outcome<any, any>): void {
     if (run.end !== undefined) return
+    if (outcome._tag === "Failed") run.out?.failed(outcome.endedAt ?? this.pump.now(), run.attempts, outcome.cause)
     const { attemptTimeout, retry } = run.slot.job
     let end = outcome
     let timedOut: Settings.AttemptTimedOut | undefined
@@ -241,12 +264,13 @@ export class EngineCore extends Steps {
       timedOut = new Settings.AttemptTimedOut({ after })
       end = new Outcome.TimedOut({ ...run.info(outcome.endedAt), abandoned: outcome.abandoned }, "attempt", after, outcome.cause)
     }
-    const mayRetry =
+    const wouldRetry =
       retry !== undefined &&
-      this.stopped === undefined &&
       !outcome.abandoned &&
       run.attempts <= retry.times &&
       (timedOut !== undefined || (end._tag === "Failed" && end.cause.reasons.every(Cause.isFailReason)))
+    const mayRetry = wouldRetry && this.stopped === undefined
+    if (wouldRetry && !mayRetry && run.asked === undefined) run.left = isLeaving(this, run)
     // It was asked to stop while its attempt, whose time was over, cleaned up: there would have been another.
     if (mayRetry && run.asked !== undefined)
       this.finish(run, new Outcome.Cancelled(run.info(end.endedAt), run.asked.reason, (end as Outcome.TimedOut<unknown>).cause))
@@ -306,6 +330,7 @@ export class EngineCore extends Steps {
     const causes = (run.attemptCauses ??= [])
     causes.push(end.cause)
     if (causes.length > keptAttempts) causes.shift()
+    this.note({ type: "state", run })
     if (answer.delay <= 0) this.again(run)
     else this.arm(run, startsAt, () => this.again(run))
   }
@@ -339,10 +364,13 @@ export class EngineCore extends Steps {
       : new Outcome.TimedOut(info, cut.limit, Duration.millis(cut.after!), cause)
   }
 
-  private finish(run: Run, end: Job.End<any, any>): void {
+  finish(run: Run, how: Job.End<any, any>): void {
     if (run.end !== undefined) return
+    run.left ||= leaves(this, run, how)
+    const end = this.durable === undefined || run.left ? how : this.durable.endOf(run, how)
     run.end = end
     this.to(run, "ended")
+    if (run.edges !== undefined) for (const { upstream } of run.edges) if (--upstream.holders === 0 && upstream.forgotten) this.remove(upstream)
     this.counts[run.status as Job.EndWord]++
     this.active.delete(run)
     const { key } = run.slot.job
@@ -365,11 +393,23 @@ export class EngineCore extends Steps {
     this.retention.keep(run)
     this.after(() => {
       run.told = true
+      run.out?.end()
       const { returns, waiters } = run
       run.waiters = undefined
       if (returns !== undefined) for (const giveUp of [...returns]) giveUp()
       if (waiters !== undefined) for (const wake of waiters) wake()
     })
+  }
+
+  private readonly forgotten = (run: Run): void => {
+    run.forgotten = true
+    if (run.out !== undefined || this.settings.outputs.files !== undefined) run.outputOf().forget()
+    if (run.holders === 0) this.remove(run)
+  }
+
+  /** A store keeps a run as long as others depend on it that have not ended. */
+  private remove(run: Run): void {
+    if (run.isKept && !run.left) this.note({ type: "other", change: { type: "removed", id: run.id } })
   }
 
   /** Tells those who depend on what has ended. */
@@ -385,11 +425,11 @@ export class EngineCore extends Steps {
 
   /** Whether nothing is left to run and all that has ended has been told. */
   private isIdle(): boolean {
-    return this.active.size === 0 && this.isSettled
+    return this.active.size === 0 && this.isSettled && !this.reading
   }
 
-  protected override tellIdle(): void {
-    if (this.idlers.size === 0 || this.active.size > 0) return
+  override tellIdle(): void {
+    if (this.idlers.size === 0 || !this.isIdle()) return
     for (const wake of [...this.idlers]) wake()
   }
 
@@ -426,12 +466,18 @@ export class EngineCore extends Steps {
     })
   }
 
+  /** Starts nothing more, and asks what runs to stop. */
+  interrupt(): void {
+    this.pump.stop({ reason: { _tag: "Closed" } }, false)
+  }
+
   /** Closes the scope: nothing more is submitted, and what is there ends. */
   readonly close: Effect.Effect<void> = Effect.withFiber((fiber) => {
     this.draining = true
     const self = jobOf(this, fiber)
     const inside = self !== undefined && self.end === undefined
-    if (this.settings.onClose === "interrupt" || inside) this.pump.stop({ reason: { _tag: "Closed" } }, false)
+    if (this.settings.onClose === "interrupt" || inside) this.interrupt()
+    else if (this.settings.onClose === "finish") this.stopWaiting({ reason: { _tag: "Closed" } })
     // A job that closes the engine it runs in cannot wait for its own end.
     if (!inside) return Effect.andThen(this.awaitEmpty, Effect.sync(this.closed))
     this.idlers.add(this.closed)
@@ -440,14 +486,28 @@ export class EngineCore extends Steps {
 
   private readonly closed = (): void => {
     this.idlers.delete(this.closed)
+    this.isClosed = true
+    for (const wake of this.closers) wake()
     this.stopped ??= { reason: { _tag: "Closed" } }
     this.pump.end()
   }
+
+  private isClosed = false
+  private readonly closers = new Set<() => void>()
+
+  readonly awaitClosed: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.isClosed) return resume(Effect.void)
+    const wake = (): void => resume(Effect.void)
+    this.closers.add(wake)
+    return Effect.sync(() => void this.closers.delete(wake))
+  })
 
   private readonly awaitEmpty = Effect.callback<void>((resume) => {
     const isEmpty = (): boolean => this.isIdle() && this.conditions.size === 0
     if (isEmpty()) return resume(Effect.void)
     const slow = this.pump.timers.add(Infinity, () => {
+      // Of those that were asked to stop the pump tells.
+      if (this.stopped !== undefined && this.active.size > 0) return
       const names = [...this.active].slice(0, 8).map((run) => run.id)
       const more = this.active.size > names.length ? ` and ${this.active.size - names.length} more` : ""
       this.pump.log(`${this.name ?? "an engine"} has waited ${slowClose / 1000} s to close for: ${names.join(", ")}${more}`)
@@ -536,12 +596,5 @@ export class EngineCore extends Steps {
       withdraw()
       this.commit()
     }
-  }
-
-  /** What stands in the place of a reference in the input of a run. */
-  inputOf(run: Run, place: Place): unknown {
-    // The groups of places come first and have one member each: the edges stand in the same order.
-    const { end } = run.edges![run.slot.job.places.get(place)!]!.upstream
-    return place.isResult ? (end as Outcome.Completed<unknown>).value : end
   }
 }

@@ -2,13 +2,16 @@
 import type * as Outcome from "@skein/core/Outcome"
 import * as Settings from "@skein/core/Settings"
 import * as TaskPump from "@skein/core/TaskPump"
+import * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
+import { Unreadable } from "./ends.ts"
 import type { EngineCore } from "./engineCore.ts"
 import { CurrentJob } from "./inside.ts"
-import { resolve } from "./references.ts"
+import { provide } from "./output/outputs.ts"
+import { type Place, resolve } from "./references.ts"
 import type { Run } from "./run.ts"
 
 /** How many jobs start in one turn of the event loop. */
@@ -85,14 +88,16 @@ export class EnginePump extends TaskPump.TaskPump<any, any> {
   override effectOf(task: TaskPump.Task<any, any>): Effect.Effect<any, any> {
     const run = task as Run
     const { context, job } = run.slot
-    const { work } = job
-    let effect: unknown = work
-    if (typeof work === "function") {
-      effect = work(job.places.size > 0 ? resolve(job.input, (place) => this.engine.inputOf(run, place)) : job.input)
-      if (!Effect.isEffect(effect))
-        throw new TypeError(Settings.mustBe("Job.make", "run", "a function that gives an Effect", effect).message)
+    const input = job.places.size > 0 ? resolve(job.input, (place) => inputOf(run, place)) : job.input
+    const effect = job.work.start(input)
+    if (!Effect.isEffect(effect)) {
+      throw new TypeError(Settings.mustBe("Job.make", "run", "a function that gives an Effect", effect).message)
     }
-    return Effect.updateContext(effect as Effect.Effect<any, any>, (here: Context.Context<never>) => this.contextOf(run, context, here))
+    return Effect.withFiber((fiber) => {
+      // Nothing is put back: a frame behind the work would lose its value to an interruption that comes between the two.
+      fiber.setContext(this.contextOf(run, context, fiber.context))
+      return effect as Effect.Effect<any, any>
+    })
   }
 
   /** The job runs with the services of who submitted it, at its place among the tasks of the engine. */
@@ -101,6 +106,9 @@ export class EnginePump extends TaskPump.TaskPump<any, any> {
     const map = new Map<string, any>(submitted.mapUnsafe)
     for (const key of own) map.set(key, here.mapUnsafe.get(key))
     map.set(CurrentJob.key, run)
+    provide(map, run.outputOf())
+    const { flavour } = run.slot.job
+    if (flavour !== undefined) map.set(TaskRunner.TaskRunner.key, this.engine.settings.flavours.get(flavour))
     return Context.makeUnsafe(map)
   }
 
@@ -160,4 +168,14 @@ export class EnginePump extends TaskPump.TaskPump<any, any> {
   log(message: string): void {
     Effect.runForkWith(this.baseContext)(Effect.logWarning(`skein: ${message}`))
   }
+}
+
+/** What stands in the place of a reference in the input of a run. */
+const inputOf = (run: Run, place: Place): unknown => {
+  // The groups of places come first and have one member each: the edges stand in the same order.
+  const { end } = run.edges![run.slot.job.places.get(place)!]!.upstream
+  if (!place.isResult) return end
+  const { value } = end as Outcome.Completed<unknown>
+  if (value instanceof Unreadable) throw value.cause
+  return value
 }

@@ -6,13 +6,15 @@ export class Retention {
   private readonly runs: Map<string, Run>
   private readonly slots: WeakMap<Description, Slot>
   private readonly size: number
+  private readonly onForget: (run: Run) => void
   private kept: Array<Run | undefined> = []
   private first = 0
 
-  constructor(runs: Map<string, Run>, slots: WeakMap<Description, Slot>, size: number) {
+  constructor(runs: Map<string, Run>, slots: WeakMap<Description, Slot>, size: number, onForget: (run: Run) => void) {
     this.runs = runs
     this.slots = slots
     this.size = size
+    this.onForget = onForget
   }
 
   /** Keeps one that has ended. */
@@ -29,9 +31,12 @@ export class Retention {
     }
   }
 
-  private forget(run: Run): void {
+  /** Forgets one that has ended. */
+  forget(run: Run): void {
     const { slot } = run
+    if (this.runs.get(run.id) !== run) return
     this.runs.delete(run.id)
+    this.onForget(run)
     // The last one of a chain without end would keep all the others.
     run.edges = undefined
     if (slot.latest !== run) return

@@ -6,11 +6,14 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Context from "effect/Context"
 import type * as Job from "../Job.ts"
+import type { JobOutput } from "../JobOutput.ts"
+import type { Json } from "../JobStore.ts"
 import type { Description } from "./description.ts"
-import { detailOf, endWord, JobCancelled, JobSkipped, JobTimedOut, type Mask, wordsOf } from "./ends.ts"
+import { detailOf, endWord, JobCancelled, JobSkipped, JobTimedOut, lostIn, type Mask, Unreadable, wordsOf } from "./ends.ts"
 import type { EngineCore } from "./engineCore.ts"
 import { levels } from "./description.ts"
 import type { Queue, Waiter } from "./limits.ts"
+import type { RunOutput } from "./output/outputs.ts"
 import { type Group, HandleTypeId } from "./references.ts"
 
 /**
@@ -38,11 +41,25 @@ export const legal: Readonly<Record<Phase, ReadonlyArray<Phase>>> = {
 
 /** What a submitted job and its reruns share. */
 export interface Slot {
+  /** The id of its first run. */
+  readonly id: string
   readonly job: Description
+  /** What a store keeps of it, where one does. */
+  form: Json | undefined
   readonly context: Context.Context<never>
   /** The run that is meant by whoever refers to this job. */
   latest: Run
   groups: ReadonlyArray<BoundGroup>
+  /** A job that it refers to and that is not kept any more: it cannot run again. */
+  readonly missing?: string | undefined
+}
+
+/** What is known of a run that an engine found in its store. */
+export interface Past {
+  readonly submittedAt: number
+  readonly startedAt: number | undefined
+  /** The runs that it depends on, in the order of its groups; of those that are gone nothing. */
+  readonly upstream: ReadonlyArray<Run | undefined>
 }
 
 /** A group of dependencies whose jobs have been found. */
@@ -120,6 +137,17 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
   behind: Waiter | undefined
   place: Queue | undefined
   arrived = 0
+  past: Past | undefined
+  /** How it ends as soon as it is taken in: its last attempt was lost with its process. */
+  lost: Job.End<any, any> | undefined
+  /** How it ended, as a store keeps it. */
+  record: Json | undefined
+  /** It ended only here: the engine was closed, and in the store it waits. */
+  left = false
+  /** Runs that have not ended and depend on it. Until there is none a store keeps it. */
+  holders = 0
+  out: RunOutput | undefined
+  forgotten = false
 
   constructor(engine: EngineCore, slot: Omit<Slot, "latest">, id: string, rerunOf: string | undefined) {
     super()
@@ -128,6 +156,11 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
     this.id = id
     this.name = slot.job.name
     this.rerunOf = rerunOf
+  }
+
+  /** Whether a store keeps it. */
+  get isKept(): boolean {
+    return this.slot.form !== undefined
   }
 
   get level(): number {
@@ -161,12 +194,29 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
       upstream: this.upstreamIds(),
       rerunOf: this.rerunOf,
       createdAt: job.createdAt,
-      submittedAt: this.engine.pump.instantOf(this.queued),
-      startedAt: this.started < 0 ? undefined : this.engine.pump.instantOf(this.started),
+      submittedAt: this.submittedAt,
+      startedAt: this.startedAt,
       endedAt: this.end?.endedAt,
       attempts: this.attempts,
       attemptCauses: this.attemptCauses === undefined ? [] : [...this.attemptCauses]
     }
+  }
+
+  get submittedAt(): number {
+    return this.past?.submittedAt ?? this.engine.pump.instantOf(this.queued)
+  }
+
+  get startedAt(): number | undefined {
+    return this.past?.startedAt ?? (this.started < 0 ? undefined : this.engine.pump.instantOf(this.started))
+  }
+
+  /** What it writes, and wrote: a record until there is something. */
+  outputOf(): RunOutput {
+    return (this.out ??= this.engine.settings.outputs.of(this.id, this.past === undefined ? "fresh" : "kept"))
+  }
+
+  get output(): Effect.Effect<JobOutput> {
+    return Effect.suspend(() => this.outputOf().view)
   }
 
   upstreamIds(): ReadonlyArray<string> {
@@ -182,9 +232,11 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
       const { id, name } = this
       switch (end._tag) {
         case "Completed":
-          return Effect.succeed(end.value)
-        case "Failed":
-          return Effect.failCause(end.cause)
+          return end.value instanceof Unreadable ? Effect.die(end.value.cause) : Effect.succeed(end.value)
+        case "Failed": {
+          const lost = lostIn(end.cause)
+          return lost === undefined ? Effect.failCause(end.cause) : Effect.fail(lost)
+        }
         case "TimedOut":
           return Effect.fail(new JobTimedOut({ id, name, outcome: end }))
         case "Skipped":
@@ -235,14 +287,13 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
 
   /** What an outcome that the pump does not make knows of it. */
   info(at: number | undefined): Outcome.Info {
-    const { engine, started } = this
     return {
       index: this.index,
       name: this.name,
       attempts: this.attempts,
       attemptCauses: this.attemptCauses,
-      queuedAt: engine.pump.instantOf(this.queued),
-      startedAt: started < 0 ? undefined : engine.pump.instantOf(started),
+      queuedAt: this.submittedAt,
+      startedAt: this.startedAt,
       endedAt: at
     }
   }

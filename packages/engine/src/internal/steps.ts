@@ -32,7 +32,7 @@ export abstract class Steps {
   protected abstract broke(cause: Cause.Cause<JournalError>): void
 
   /** Leaves a change for the journal. */
-  protected note(change: Change): void {
+  note(change: Change): void {
     if (this.journal !== undefined) this.changes.push(change)
   }
 

@@ -2,11 +2,13 @@
 import * as Settings from "@skein/core/Settings"
 import type * as Context from "effect/Context"
 import type * as Job from "../Job.ts"
+import type { Json } from "../JobStore.ts"
 import { Description } from "./description.ts"
 import type { EngineCore } from "./engineCore.ts"
 import type { SubmitReason } from "./errors.ts"
-import { isJob, isHandle } from "./references.ts"
+import { isHandle, isJob } from "./references.ts"
 import { type BoundGroup, Run, type Slot } from "./run.ts"
+import { NotStorable } from "./stored.ts"
 
 /** Why the jobs were not taken. */
 export class Refusal {
@@ -21,17 +23,25 @@ const noGroups: ReadonlyArray<BoundGroup> = []
 export class Registrar {
   private readonly engine: EngineCore
   private submitted = 0
+  /** Of the ids that are made here: what other owners of a store have made is never made again. */
+  private readonly prefix: number | undefined
 
   constructor(engine: EngineCore) {
     this.engine = engine
+    this.prefix = engine.durable?.owner.token
   }
 
   /** Gives a run for each job, in order; one that shares its key with an active one gets that. Throws a `Refusal`. */
-  submit(where: string, jobs: ReadonlyArray<unknown>, context: Context.Context<never>): ReadonlyArray<Run> {
+  submit(
+    where: string,
+    jobs: ReadonlyArray<unknown>,
+    context: Context.Context<never>,
+    ids: ReadonlyArray<string> = []
+  ): ReadonlyArray<Run> {
     const batch = new Batch()
     const runs: Array<Run> = []
     const fresh: Array<Run> = []
-    for (const job of jobs) {
+    for (const [i, job] of jobs.entries()) {
       if (!(job instanceof Description)) throw new TypeError(Settings.mustBe(where, "job", "a Job", job).message)
       if (batch.slots.has(job)) throw new Refusal({ _tag: "AlreadyRunning", id: job.id ?? job.name })
       const shared = job.key === undefined ? undefined : (this.engine.byKey.get(job.key) ?? batch.keys.get(job.key))
@@ -40,9 +50,11 @@ export class Registrar {
         runs.push(shared)
         continue
       }
-      this.check(job, batch)
-      const id = job.id ?? this.freshId(job.name, batch)
-      const run = this.runOf({ job, context, groups: noGroups }, id, undefined)
+      this.check(job)
+      const given = ids[i] ?? job.id
+      if (given !== undefined && (this.engine.runs.has(given) || batch.ids.has(given))) throw new Refusal({ _tag: "DuplicateId", id: given })
+      const id = given ?? this.freshId(job.name, batch)
+      const run = this.runOf({ id, job, context, form: undefined, groups: noGroups }, id, undefined)
       run.slot.latest = run
       batch.add(run)
       runs.push(run)
@@ -50,13 +62,14 @@ export class Registrar {
     }
     for (const { slot } of fresh) if (slot.job.groups.length > 0) slot.groups = this.bind(slot.job, batch)
     if (fresh.some(({ slot }) => slot.groups.length > 0)) refuseCycles(fresh)
+    for (const { slot } of fresh) slot.form = this.formOf(slot)
     for (const run of fresh) this.engine.slots.set(run.slot.job, run.slot)
     this.admit(fresh)
     return runs
   }
 
   /** Gives a new run of a job that has ended. Throws a `Refusal`. */
-  rerun(which: unknown): Run {
+  rerun(which: unknown, as?: string): Run {
     const { engine } = this
     const id = isHandle(which) ? which.id : (which as string)
     const old = engine.runs.get(id)
@@ -64,8 +77,10 @@ export class Registrar {
       throw new Refusal({ _tag: "UnknownJob", job: id, by: undefined })
     const { slot } = old
     if (slot.latest.end === undefined) throw new Refusal({ _tag: "AlreadyRunning", id: slot.latest.id })
+    if (slot.missing !== undefined) throw new Refusal({ _tag: "UnknownJob", job: slot.missing, by: id })
+    if (as !== undefined && engine.runs.has(as)) throw new Refusal({ _tag: "DuplicateId", id: as })
     this.fits(slot.job)
-    const run = this.runOf(slot, this.freshId(slot.job.name, undefined), old.id)
+    const run = this.runOf(slot, as ?? this.freshId(slot.job.name, undefined), old.id)
     slot.latest = run
     this.admit([run])
     return run
@@ -73,6 +88,12 @@ export class Registrar {
 
   private runOf(slot: Omit<Slot, "latest">, id: string, rerunOf: string | undefined): Run {
     return new Run(this.engine, slot, id, rerunOf)
+  }
+
+  /** Takes in runs that were found in a store, after those that have ended. */
+  restore(runs: ReadonlyArray<Run>): void {
+    for (const run of runs) if (run.end !== undefined) run.index = this.submitted++
+    this.admit(runs.filter((run) => run.end === undefined))
   }
 
   private admit(runs: ReadonlyArray<Run>): void {
@@ -84,16 +105,29 @@ export class Registrar {
     this.engine.admit(runs)
   }
 
-  private check(job: Description, batch: Batch): void {
+  private check(job: Description): void {
     const { engine } = this
     const before = engine.slots.get(job)
     if (before !== undefined && before.latest.end === undefined) throw new Refusal({ _tag: "AlreadyRunning", id: before.latest.id })
-    if (job.id !== undefined && (engine.runs.has(job.id) || batch.ids.has(job.id))) throw new Refusal({ _tag: "DuplicateId", id: job.id })
     this.fits(job)
+  }
+
+  /** What the engine's store keeps of a job. */
+  private formOf({ groups, job }: Slot): Json | undefined {
+    try {
+      return this.engine.durable?.formOf(job, groups)
+    } catch (error) {
+      if (error instanceof NotStorable) throw new Refusal({ _tag: "NotStorable", job: job.id ?? job.name, why: error.message })
+      throw error
+    }
   }
 
   private fits(job: Description): void {
     const { resources } = this.engine.limits
+    const { flavours } = this.engine.settings
+    if (job.flavour !== undefined && !flavours.has(job.flavour)) {
+      throw new Refusal({ _tag: "UnknownFlavour", job: job.id ?? job.name, flavour: job.flavour, known: [...flavours.keys()] })
+    }
     if (job.signature === "jobs:1") return
     for (const [resource, needs] of Object.entries(job.needs)) {
       const found = resources.get(resource)
@@ -105,7 +139,7 @@ export class Registrar {
 
   private freshId(name: string, batch: Batch | undefined): string {
     for (let n = this.submitted + (batch?.ids.size ?? 0) + 1; ; n++) {
-      const id = `${name}#${n}`
+      const id = this.prefix === undefined ? `${name}#${n}` : `${name}#${this.prefix}.${n}`
       if (!this.engine.runs.has(id) && batch?.ids.has(id) !== true) return id
     }
   }

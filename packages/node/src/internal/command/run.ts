@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { inspect } from "node:util"
+import { tee, type Targets } from "../output/tee.ts"
 import { Capture } from "./capture.ts"
 import * as failure from "./failure.ts"
 import { feed } from "./feed.ts"
@@ -32,7 +33,8 @@ export interface Output {
   readonly ranFor: Duration.Duration
 }
 
-export const run = (line: Line): Effect.Effect<Output, failure.CommandError> =>
+/** What the program writes goes to `targets`, too, while it runs. */
+export const run = (line: Line, targets?: Targets): Effect.Effect<Output, failure.CommandError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.mapError(
       Effect.gen(function* () {
@@ -42,6 +44,7 @@ export const run = (line: Line): Effect.Effect<Output, failure.CommandError> =>
         const keep = spec.overflow === "tail" ? "tail" : "head"
         const out = new Capture(stdout, spec.maxBytes, keep)
         const err = new Capture(stderr, spec.maxBytes, keep)
+        const tees = targets === undefined ? [] : [tee(stdout, targets.stdout), tee(stderr, targets.stderr)]
         const trouble = new Trouble()
         if (spec.overflow === "fail") {
           out.onOverflow = () => trouble.is(({ ended }) => new failure.OutputTooLarge({ stream: "stdout", maxBytes: spec.maxBytes, ended }))
@@ -49,6 +52,7 @@ export const run = (line: Line): Effect.Effect<Output, failure.CommandError> =>
         }
         const feeding = feed(stdin, spec.stdin, (cause) => trouble.is(({ ended }) => new failure.StdinFailed({ cause, ended })))
         const waited = yield* Effect.exit(restore(endOf(life, spec.timeout, trouble)))
+        for (const each of tees) each?.rush()
         // Stopped or ended, in either case with nobody left before the last bytes are waited for: they might hold the pipe.
         if (Exit.isFailure(waited) || trouble.reason !== undefined) yield* life.stop
         else if (!life.well || spec.leftovers === "kill") yield* life.kill

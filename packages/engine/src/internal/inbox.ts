@@ -1,0 +1,154 @@
+/** Carries out what others ask of the engine that owns a store: one request after the other, each once it can be, and each exactly once. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { Request, StoredRequest, StoreError } from "../JobStore.ts"
+import type { EngineCore } from "./engineCore.ts"
+import { SubmitError } from "./errors.ts"
+import type { Run } from "./run.ts"
+import * as stored from "./stored.ts"
+import { Refusal, type Registrar } from "./submit.ts"
+import { unreadableInput } from "./work.ts"
+import type { Works } from "./works.ts"
+
+export class Inbox {
+  private readonly core: EngineCore
+  private readonly registrar: Registrar
+  private readonly works: Works
+  private readonly context: Context.Context<never>
+  /** The requests up to this number have been looked at. */
+  private seen = 0
+  private news = true
+  private wake: (() => void) | undefined
+
+  constructor(core: EngineCore, registrar: Registrar, works: Works, context: Context.Context<never>) {
+    this.core = core
+    this.registrar = registrar
+    this.works = works
+    this.context = context
+  }
+
+  /** Carries out what is there, and goes on with what comes until the scope closes. */
+  get open(): Effect.Effect<void, StoreError, Scope.Scope> {
+    const { store } = this.core.durable!
+    const listen = store.watch((what) => {
+      if (what === "runs") return
+      this.news = true
+      this.core.reading = true
+      this.wake?.()
+    })
+    const follow = Effect.forever(Effect.andThen(this.awaitNews, Effect.ignore(this.read)))
+    return Effect.andThen(Effect.andThen(listen, this.read), Effect.forkScoped(follow))
+  }
+
+  private readonly awaitNews = Effect.callback<void>((resume) => {
+    if (this.news) return resume(Effect.void)
+    this.wake = () => {
+      this.wake = undefined
+      resume(Effect.void)
+    }
+    return Effect.sync(() => {
+      this.wake = undefined
+    })
+  })
+
+  private readonly read: Effect.Effect<void, StoreError> = Effect.suspend(() => {
+    this.news = false
+    this.core.reading = true
+    return Effect.flatMap(this.core.durable!.store.requests, (requests) =>
+      Effect.forEach(
+        requests.filter(({ number, refusal }) => number > this.seen && refusal === undefined),
+        (request) => this.carryOut(request),
+        { discard: true }
+      )
+    )
+  }).pipe(
+    Effect.tapError((error) => Effect.sync(() => this.core.pump.log(`requests cannot be read: ${error.message}`))),
+    Effect.ensuring(
+      Effect.sync(() => {
+        this.core.reading = this.news
+        this.core.tellIdle()
+      })
+    )
+  )
+
+  private carryOut({ number, request }: StoredRequest): Effect.Effect<void> {
+    const { core } = this
+    const answer = (refusal?: string): void => core.note({ type: "other", change: { type: "answered", request: number, refusal } })
+    const step = Effect.withFiber((fiber) => {
+      if (core.stopped !== undefined || core.broken !== undefined) return Effect.void
+      this.seen = number
+      try {
+        this.act(request, answer, fiber)
+      } catch (error) {
+        if (error instanceof Refusal) answer(new SubmitError({ reason: error.reason }).message)
+        else answer(error instanceof Error ? error.message : String(error))
+      }
+      core.commit()
+      return Effect.void
+    })
+    if (request._tag !== "Submit") return step
+    return Effect.andThen(this.works.load(request.jobs.flatMap(({ description }) => workOf(description))), step)
+  }
+
+  private act(request: Request, answer: (refusal?: string) => void, fiber: Fiber.Fiber<unknown, unknown>): void {
+    const { core, registrar } = this
+    switch (request._tag) {
+      case "Submit": {
+        const jobs = request.jobs.map(({ description, name }) => {
+          const form = stored.read(description)
+          const work = this.works.of(form.work)
+          try {
+            return stored.decode(name, form, work)
+          } catch (error) {
+            return stored.decode(name, form, unreadableInput(work, error as Error))
+          }
+        })
+        registrar.submit(
+          "a request",
+          jobs,
+          this.context,
+          request.jobs.map(({ id }) => id)
+        )
+        return answer()
+      }
+      case "Cancel": {
+        const run = this.find(request.id)
+        if (run.end !== undefined) return answer(`job ${JSON.stringify(run.id)} has ended`)
+        // It is carried out when the job has ended: a crash before that leaves the request.
+        ;(run.waiters ??= new Set()).add(() => {
+          answer()
+          core.commit()
+        })
+        Effect.runForkWith(fiber.context as Context.Context<never>)(core.cancelRuns(() => [run], request.reason))
+        return
+      }
+      case "Rerun":
+        registrar.rerun(this.find(request.id).id, request.as)
+        return answer()
+      case "Remove": {
+        const run = this.find(request.id)
+        if (run.end === undefined) return answer(`job ${JSON.stringify(run.id)} has not ended`)
+        if (run.holders > 0) return answer(`job ${JSON.stringify(run.id)} is needed by a job that has not ended`)
+        core.retention.forget(run)
+        return answer()
+      }
+    }
+  }
+
+  private find(id: string): Run {
+    const run = this.core.runs.get(id)
+    if (run === undefined) throw new Refusal({ _tag: "UnknownJob", job: id, by: undefined })
+    return run
+  }
+}
+
+/** The work that a description names, where it can be read: what cannot be is refused when its turn comes. */
+const workOf = (description: unknown): ReadonlyArray<stored.Form["work"]> => {
+  try {
+    return [stored.read(description).work]
+  } catch {
+    return []
+  }
+}
