@@ -18,7 +18,7 @@ const ownError = "a joiner fails with an error of its own, which holds the resul
 const aRace =
   "copies are fibers of their own, and what one of them gives or fails with when it was asked to stop is lost as in plain Effect"
 
-const withoutHandles = /^parallelStream|^ParallelExecutorStream|^fanOut, Joiner\.reduce/
+const withoutHandles = /^parallelStream|^ParallelExecutorStream|^fanOut, Joiner\.reduce|^Engine/
 const decidesEarly = /^fanOut, Joiner\.all that interrupts/
 
 export const excuses: ReadonlyArray<Excuse> = [
@@ -26,7 +26,7 @@ export const excuses: ReadonlyArray<Excuse> = [
     law: "law 1: what does not end within the grace is listed as abandoned, and only that goes on",
     subjects: withoutHandles,
     why: noHandles,
-    shows: /left 1 fiber behind: fiber \d+ sleeps until 50 ms/
+    shows: /left 1 fiber behind: fiber \d+ (?:"stubborn" )?sleeps until 50 ms/
   },
   {
     law: "law 9: a task that is abandoned keeps its outcome, and its real end is told to who asks",
@@ -37,7 +37,7 @@ export const excuses: ReadonlyArray<Excuse> = [
   {
     law: "law 3: an outcome is never changed after it was returned",
     // `best` gives one value, and its result only when there is none.
-    subjects: /^parallelStream|^ParallelExecutorStream|^fanOut, Joiner\.(?:reduce|best)/,
+    subjects: /^parallelStream|^ParallelExecutorStream|^fanOut, Joiner\.(?:reduce|best)|^Engine/,
     why: noHandles,
     shows: /both were abandoned/
   },

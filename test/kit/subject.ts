@@ -30,7 +30,7 @@ export interface Answer {
 }
 
 /** Subjects that stand on the same machinery share the schedules of a law. */
-export type Engine = "gather" | "group" | "source" | "stream" | "executor" | "fanOut" | "hedge" | "limiter"
+export type Engine = "gather" | "group" | "source" | "stream" | "executor" | "fanOut" | "hedge" | "limiter" | "engine"
 
 export interface Subject {
   readonly name: string

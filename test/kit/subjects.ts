@@ -4,6 +4,7 @@ import { executors } from "./subjects/executor.ts"
 import { fanOuts } from "./subjects/fanOut.ts"
 import { gathers, sources, streams } from "./subjects/gather.ts"
 import { groups } from "./subjects/group.ts"
+import { engines } from "./subjects/jobs.ts"
 import { hedges, limited } from "./subjects/limited.ts"
 
 export const subjects: ReadonlyArray<Subject> = [
@@ -14,7 +15,8 @@ export const subjects: ReadonlyArray<Subject> = [
   ...executors,
   ...fanOuts,
   ...hedges,
-  ...limited
+  ...limited,
+  ...engines
 ]
 
 /** How many subjects stand on the same engine. */

@@ -33,6 +33,21 @@ const streaming = "test/laws/streaming.test.ts"
 const commands = "test/laws/commands.test.ts"
 const servedApp = "packages/node/test/ServedApp.integration.test.ts"
 
+const jobLaws = "test/laws/jobs.test.ts"
+const jobTests = "packages/engine/test"
+const jobFlaws = `${jobTests}/Flaws.test.ts`
+const jobFlawsReal = `${jobTests}/Flaws.integration.test.ts`
+const condition = `${jobTests}/Condition.test.ts`
+
+const skippedTakesNothing: Test = [
+  `${jobTests}/Engine.upstream.test.ts`,
+  "gives the limits of a skipped job to others, for it has taken none"
+]
+const jobsBounded: Test = [jobLaws, "across resize, waits inside, retries and cancels"]
+const jobRetryIsPart: Test = [jobLaws, "waits and dependents hear of the last attempt, and the limits are free in between"]
+const jobObservers: Test = [jobLaws, "of jobs that never started, and of those that were skipped, too"]
+const busyThread: Test = [jobFlawsReal, "holds up neither the other jobs nor who submits more, and is stopped when it is cancelled"]
+const stubbornCommand: Test = [jobFlawsReal, "is gone with its grandchildren when it is cancelled, also where it ignores a first signal"]
 const killedFails: Test = [commands, "law 8: a command that somebody kills fails by that signal, and no other"]
 const wholeTree: Test = [commands, "ends with its grandchildren when it is asked to stop, those that left its session too"]
 const anyAddress: Test = [servedApp, "serves on %s"]
@@ -133,78 +148,221 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   "A-B17": { never: "a start that failed and is reported as started", later: "service" },
 
   // B: jobs with states, dependencies, conditions
-  "B-B1": { never: "a slot that is taken and never given back", tests: [limiterEndsFull, anyProgram] },
-  "B-B2": { never: "a wait that ends at the first of several attempts", tests: [retryIsPart] },
+  "B-B1": { never: "a slot that is taken and never given back", tests: [limiterEndsFull, anyProgram, skippedTakesNothing, jobsBounded] },
+  "B-B2": { never: "a wait that ends at the first of several attempts", tests: [retryIsPart, jobRetryIsPart] },
   "B-B3": {
     never: "cancelling one that stops the world for the others",
     tests: [
       [
         "packages/core/test/TaskGroup.handle.test.ts",
         "interrupts the task, waits for its cleanup and gives the outcome with the reason; the others go on"
-      ]
-    ],
-    later: "issue 4: flavours"
+      ],
+      busyThread,
+      stubbornCommand
+    ]
   },
-  "B-B4": { never: "a killed command that is done", tests: [killedFails] },
-  "B-B5": { never: "grandchildren that survive a cancel", tests: [wholeTree] },
-  "B-B6": { never: "a callback that throws and leaves the task running for ever", tests: [observersHarmless] },
-  "B-B7": { never: "a callback that throws and makes a failure of a success, or runs it again", tests: [observersHarmless] },
-  "B-B8": { never: "a call from inside that locks the whole thing up", tests: [fromInside] },
-  "B-B9": { never: "one exit that kills the engine", tests: [anyThrown], later: "issue 4: flavours" },
-  "B-B10": { never: "a condition that throws and is never heard of", later: "issue 6: engine" },
-  "B-B11": { never: "a cycle that waits in silence", tests: [refusedWaits, waitsSeen], later: "issue 6: engine" },
-  "B-B12": { never: "times of day compared digit by digit", later: "issue 6: engine" },
-  "B-B13": { never: "a period that is shared, spent unseen, or drifts", later: "issue 6: engine" },
-  "B-B14": { never: "a schedule that floods or overlaps itself", later: "issue 6: engine" },
+  "B-B4": { never: "a killed command that is done", tests: [killedFails, [jobFlawsReal, "that somebody kills has failed"]] },
+  "B-B5": { never: "grandchildren that survive a cancel", tests: [wholeTree, stubbornCommand] },
+  "B-B6": { never: "a callback that throws and leaves the task running for ever", tests: [observersHarmless, jobObservers] },
+  "B-B7": { never: "a callback that throws and makes a failure of a success, or runs it again", tests: [observersHarmless, jobObservers] },
+  "B-B8": {
+    never: "a call from inside that locks the whole thing up",
+    tests: [
+      fromInside,
+      [jobLaws, "submit, wait, cancel, rerun, resize and list, in an engine of one place"],
+      [jobFlaws, "may submit, cancel and rerun from inside of its call, which does not lock the engine up"]
+    ]
+  },
+  "B-B9": {
+    never: "one exit that kills the engine",
+    tests: [
+      anyThrown,
+      [`${jobTests}/Engine.upstream.test.ts`, "is skipped when a work dies that tries to end everything"],
+      [jobFlawsReal, "fails, and the engine and its other jobs go on"],
+      [jobLaws, "and no other, in flavour $name"]
+    ]
+  },
+  "B-B10": {
+    never: "a condition that throws and is never heard of",
+    tests: [
+      [`${jobTests}/Condition.await.test.ts`, "when a predicate throws later, for a value"],
+      [`${jobTests}/Engine.attempts.test.ts`, "fail the job when they throw"],
+      [jobLaws, "whichever code of a job throws"]
+    ]
+  },
+  "B-B11": {
+    never: "a cycle that waits in silence",
+    tests: [
+      refusedWaits,
+      waitsSeen,
+      [`${jobTests}/Engine.test.ts`, "refuses a circle, written out"],
+      [`${jobTests}/Engine.test.ts`, "refuses a reference to a job that it does not have"],
+      [jobLaws, "and a wait that could never end is refused with the circle written out"]
+    ]
+  },
+  "B-B12": {
+    never: "times of day compared digit by digit",
+    tests: [
+      [condition, "compares times of the day as a whole"],
+      [condition, "ends on the morning after the days on which it begins"],
+      [condition, "goes over Sunday"],
+      [`${jobTests}/Condition.property.test.ts`, "hold and change as lists of minutes combined in the same way do"]
+    ]
+  },
+  "B-B13": {
+    never: "a period that is shared, spent unseen, or drifts",
+    tests: [
+      [condition, "are frozen, and keep no list that the caller may change"],
+      [condition, "gives the same answer wherever in time one asks from"],
+      [`${jobTests}/JobSchedule.grid.test.ts`, "counts a period from its origin, before and after it"],
+      [jobFlaws, "is nobody else's: two schedules of one period have each tick, however long their jobs take"]
+    ]
+  },
+  "B-B14": {
+    never: "a schedule that floods or overlaps itself",
+    tests: [
+      [jobFlaws, "has one job for a condition that stays true, tells that it failed, and does not keep the engine from being idle"],
+      [jobFlaws, "that is shorter than its job never has two of them at once, and drops no failure"],
+      [`${jobTests}/JobSchedule.overlap.test.ts`, "runs beside up to as many as are allowed"],
+      [`${jobTests}/JobSchedule.overlap.test.ts`, "takes the place of an older one where too many wait"]
+    ]
+  },
   "B-B15": {
     never: "one task that runs twice at once because it was submitted again",
-    tests: [["packages/core/test/TaskGroup.handle.test.ts", "makes a task of its own of each run of the same spawn effect"]],
-    later: "issue 6: engine"
+    tests: [
+      ["packages/core/test/TaskGroup.handle.test.ts", "makes a task of its own of each run of the same spawn effect"],
+      [`${jobTests}/Engine.test.ts`, "refuses a job whose last run has not ended"],
+      [`${jobTests}/Engine.runs.test.ts`, "is refused while the job runs"]
+    ]
   },
-  "B-B16": { never: "a second run on the first run's inputs", later: "issue 6: engine" },
+  "B-B16": {
+    never: "a second run on the first run's inputs",
+    tests: [
+      [`${jobTests}/Engine.runs.test.ts`, "uses what upstream gives now"],
+      [`${jobTests}/Engine.runs.test.ts`, "waits for an upstream job that is being run again"],
+      [`${jobTests}/Job.test.ts`, "does not change the input it stands in"]
+    ]
+  },
   "B-B17": {
     never: "an old error that stays after a retry succeeded",
-    tests: [retryIsPart, ["packages/core/test/TaskGroup.handle.test.ts", "counts once: the first reason stands"]]
+    tests: [
+      retryIsPart,
+      ["packages/core/test/TaskGroup.handle.test.ts", "counts once: the first reason stands"],
+      [jobFlaws, "has no error left, and lists why the attempts before failed"],
+      [jobFlaws, "has all of its attempts again when it is run again"]
+    ]
   },
   "B-B18": {
     never: "threads, pools, results or folders that pile up",
     tests: [
       noLeaks,
-      ["packages/core/test/TaskGroup.time.test.ts", "keeps the place of an abandoned task taken until it really ends, and counts it"]
-    ],
-    later: "issue 6: engine"
+      ["packages/core/test/TaskGroup.time.test.ts", "keeps the place of an abandoned task taken until it really ends, and counts it"],
+      [jobFlawsReal, "leave no thread behind but those of the pool"],
+      [`${jobTests}/Engine.runs.test.ts`, "forgets the oldest that ended, whose handles keep what they have"],
+      [
+        `${jobTests}/Output.integration.test.ts`,
+        "is gone with all that is in it when the engine that forgot the run has closed, and a run with the same id may follow at once"
+      ]
+    ]
   },
-  "B-B19": { never: "callables that are refused for what they are", later: "issue 6: engine" },
-  "B-B20": { never: "output captured from the wrong task", later: "issue 6: engine" },
-  "B-B21": { never: "a plain function that blocks the scheduling of everything", later: "issue 4: flavours" },
+  "B-B19": {
+    never: "callables that are refused for what they are",
+    tests: [
+      [`${jobTests}/Launcher.test.ts`, "takes every kind of callable for a call"],
+      [`${jobTests}/Engine.upstream.test.ts`, "dies with a function that gives no effect"]
+    ]
+  },
+  "B-B20": {
+    never: "output captured from the wrong task",
+    tests: [
+      [`${jobTests}/Output.test.ts`, "never mixes: each has its own, in its order, whoever of its fibers wrote it"],
+      [`${jobTests}/Output.integration.test.ts`, "does not mix where fifty write at once more than the buffers take"],
+      [`${jobTests}/CommandJob.integration.test.ts`, "is where the command runs, if asked for"],
+      [`${jobTests}/Launcher.test.ts`, "waits for the promise of a cancelled call, and keeps its value"]
+    ]
+  },
+  "B-B21": { never: "a plain function that blocks the scheduling of everything", tests: [busyThread] },
   "B-B22": {
     never: "leaving a scope that abandons what runs in it",
-    tests: [noOutliving, ["packages/core/test/TaskGroup.make.test.ts", "cancels its tasks and awaits them when the scope closes"]]
+    tests: [
+      noOutliving,
+      ["packages/core/test/TaskGroup.make.test.ts", "cancels its tasks and awaits them when the scope closes"],
+      [`${jobTests}/Engine.close.test.ts`, "interrupts what runs and gives up what waits"],
+      [`${jobTests}/Engine.close.test.ts`, "lets all of it end when it drains"],
+      [jobFlaws, "takes nothing from another one, around it or after it"]
+    ]
   },
-  "B-B23": { never: "a launcher bound to an engine that is gone", later: "issue 6: engine" },
-  "B-B24": { never: "an unread stream that holds its slot for ever", tests: [lazily], later: "issue 6: engine" },
-  "B-B25": { never: "a bound of 0 that means none, an option that is misspelt and ignored", tests: [refusedOptions] },
+  "B-B23": {
+    never: "a launcher bound to an engine that is gone",
+    tests: [[`${jobTests}/Launcher.test.ts`, "finds the engine anew each time, so a launcher outlives engines"]]
+  },
+  "B-B24": {
+    never: "an unread stream that holds its slot for ever",
+    tests: [
+      lazily,
+      [`${jobTests}/StreamJob.test.ts`, "gives its place back"],
+      [`${jobTests}/StreamJob.test.ts`, "is cancelled after its patience when nobody came"],
+      [`${jobTests}/StreamJob.test.ts`, "runs by turns with a job of its engine that reads it, under a limit of 1"]
+    ]
+  },
+  "B-B25": {
+    never: "a bound of 0 that means none, an option that is misspelt and ignored",
+    tests: [refusedOptions, [jobLaws, "%s: wrong values of %s"], [jobFlaws, "that is misspelt or not there is refused: %s"]]
+  },
   "B-B26": {
     never: "a cancel that comes too early and breaks",
     tests: [
       ["packages/core/test/TaskGroup.handle.test.ts", "takes a queued task out: it never runs, and whoever waits for it is told"],
-      anyProgram
+      anyProgram,
+      [jobFlaws, "that comes in the very turn of the submission ends the job, whether it has begun or not"],
+      [jobFlaws, "of an id that was never submitted ends nobody, and of a job that has ended changes nothing"],
+      [jobFlawsReal, "is stopped also where it is cancelled while it starts"]
     ]
   },
-  "B-B27": { never: "inputs inside of inputs passed on unresolved", later: "issue 6: engine" },
-  "B-B28": { never: "an end that does not say why", tests: [everyFailure, nothingAfterDeadline, nothingLost] },
+  "B-B27": {
+    never: "inputs inside of inputs passed on unresolved",
+    tests: [
+      [`${jobTests}/Job.test.ts`, "is replaced at any depth"],
+      [`${jobTests}/Job.test.ts`, "may stand in two places"]
+    ]
+  },
+  "B-B28": {
+    never: "an end that does not say why",
+    tests: [
+      everyFailure,
+      nothingAfterDeadline,
+      nothingLost,
+      [jobFlaws, "says why, whichever way it came"],
+      [jobFlaws, "of waiting says whether the time was over"],
+      [`${jobTests}/Engine.test.ts`, "fails with the job's own error"],
+      [`${jobTests}/Engine.upstream.test.ts`, "names the chain down to the root"]
+    ]
+  },
   "B-B29": {
     never: "polling, and an order that depends on it",
     tests: [
       constantCost,
-      ["packages/core/test/TaskGroup.test.ts", "starts all high tasks before the first normal one, and those before the low ones"]
+      ["packages/core/test/TaskGroup.test.ts", "starts all high tasks before the first normal one, and those before the low ones"],
+      [`${jobTests}/Engine.test.ts`, "does nothing for waiting jobs while nothing happens"],
+      [`${jobTests}/Engine.limits.test.ts`, "let jobs start in the order in which they came"],
+      [jobLaws, "and nothing while it waits, however long"]
     ]
   },
   "B-B30": { never: "a server called ready or dead by mistake", tests: [anyAddress, inAChild, noStranger, anotherPort, returnsEarly] },
   "B-B31": {
-    never: "no time limit, no back-off, no reason, no progress",
-    tests: [ownClock, retryIsPart, nothingLost],
-    later: "issue 6: engine"
+    never: "no time limit, no back-off, no reason, no progress, no weight, nothing left of what ran at a crash",
+    tests: [
+      ownClock,
+      retryIsPart,
+      nothingLost,
+      jobRetryIsPart,
+      [jobLaws, "time in the line from when it may start, time for its attempts from its first start"],
+      [`${jobTests}/Engine.limits.test.ts`, "are taken by weight"],
+      [`${jobTests}/Engine.attempts.test.ts`, "interrupts a job that runs, and waits for its cleanup"],
+      [`${jobTests}/Engine.durable.test.ts`, "that waits when its process is killed runs after that, with what its upstream gave before"],
+      [`${jobTests}/Engine.durable.test.ts`, "that ran when its process was killed fails as lost, unless it may run again"],
+      ["packages/core/test/Progress.test.ts", "reaches the observer of the task's group, with the task's index and name"]
+    ]
   },
 
   // C: components wired by ports

@@ -329,8 +329,8 @@ export type {
    * | `DuplicateId` | another run has that id | with another id |
    * | `AlreadyRunning` | its last run has not ended | after that |
    * | `NotStorable` | the engine has a store, and the job is no data; `why` says what is not | with `durability: "ephemeral"` |
- * | `UnknownFlavour` | the engine has no such flavour | never |
- * | `NeverFits` | it needs more of a limit than there is | after a `resize` |
+   * | `UnknownFlavour` | the engine has no such flavour | never |
+   * | `NeverFits` | it needs more of a limit than there is | after a `resize` |
    * | `UnknownLimit` | it needs a limit that the engine does not have | never |
    * | `Closed` | the engine is closing or closed | never |
    * | `NotRecorded` | the journal could not take it | as the journal's error says |

@@ -578,9 +578,7 @@ export const make: {
 export type Placed<P> =
   | P
   | ResultOf<P>
-  | (P extends Opaque | string | number | boolean | bigint | symbol | null | undefined
-      ? never
-      : { readonly [K in keyof P]: Placed<P[K]> })
+  | (P extends Opaque | string | number | boolean | bigint | symbol | null | undefined ? never : { readonly [K in keyof P]: Placed<P[K]> })
 
 /**
  * Describes a job that runs a portable task: in this fiber, or where its `flavour` says. A durable engine keeps such jobs.

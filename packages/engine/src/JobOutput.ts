@@ -1,7 +1,7 @@
 /**
  * Gives jobs streams of their own: what a job writes to its standard output, its standard error and its log is kept by its engine, apart from that of every other job.
  *
- * The engine owns the output of its runs. It keeps the last bytes of each stream, and all of them in the run's own folder if it has a `directory`; the folder goes when the engine forgets the run.
+ * The engine owns the output of its runs. It keeps the last bytes of each stream, and all of them in the run's own folder if it has a `directory`; the folder goes when the engine forgets the run, which its `retention` says.
  *
  * The module holds what a job calls to write, `JobOutput`, which is what a handle gives of it, and `read` for runs of other processes.
  *
@@ -58,7 +58,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type { Name } from "./internal/output/channel.ts"
-import { CurrentOutput, readOutput, type RunOutput } from "./internal/output/outputs.ts"
+import { CurrentOutput } from "./internal/output/current.ts"
+import { readOutput } from "./internal/output/outputs.ts"
+import type { RunOutput } from "./internal/output/runOutput.ts"
 
 /**
  * What one run has written.
@@ -67,7 +69,7 @@ import { CurrentOutput, readOutput, type RunOutput } from "./internal/output/out
  * @since 0.1.0
  */
 export interface JobOutput {
-  /** The folder of the run, if something is in it. */
+  /** The folder of the run, where its files are if it has written any. */
   readonly directory: string | undefined
   readonly stdout: Stream
   readonly stderr: Stream

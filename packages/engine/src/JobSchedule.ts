@@ -61,7 +61,7 @@
  */
 import * as Settings from "@skein/core/Settings"
 import * as Cause from "effect/Cause"
-import type * as Cron from "effect/Cron"
+import * as Cron from "effect/Cron"
 import * as Data from "effect/Data"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
@@ -253,8 +253,8 @@ export const make = <A, E = never, R = never>(name: string, options: Options<A, 
   const where = "JobSchedule.make"
   Settings.known(where, options, [...sharedNames, ...own])
   const shared = readShared(where, name, options)
-  const start = options.start === undefined ? undefined : read.instant(where, options.start)
-  const end = options.end === undefined ? Infinity : read.instant(where, options.end)
+  const start = options.start === undefined ? undefined : readInstant(where, "start", options.start)
+  const end = options.end === undefined ? Infinity : readInstant(where, "end", options.end)
   const grid = bounded(readGrid(where, options, start ?? 0), start ?? -Infinity, end)
   if (grid.after(start ?? 0) === Infinity && grid.after((start ?? 0) - 1) === Infinity) {
     throw Settings.mustBe(where, "end", "later than the first tick", options.end)
@@ -268,8 +268,21 @@ export const make = <A, E = never, R = never>(name: string, options: Options<A, 
   })
 }
 
+const readInstant = (where: string, option: string, value: unknown): number => {
+  try {
+    return read.instant(where, value)
+  } catch {
+    throw Settings.mustBe(where, option, "a DateTime, a Date, milliseconds or an ISO text", value)
+  }
+}
+
 const readGrid = (where: string, options: Times, origin: number): Grid => {
-  if (options.every === undefined) return cronGrid(read.cron(where, options.cron, { for: 1, zone: options.zone }))
+  if (options.every === undefined) {
+    const { cron, zone } = options
+    if (!Cron.isCron(cron)) return cronGrid(read.cron(where, cron, { for: 1, zone }))
+    if (zone !== undefined) throw Settings.mustBe(where, "zone", "left out beside a Cron, which has its own", zone)
+    return cronGrid(read.cron(where, cron, { for: 1 }))
+  }
   for (const name of ["cron", "zone"] as const) {
     if (options[name] !== undefined) throw Settings.mustBe(where, name, "left out beside every", options[name])
   }

@@ -1,9 +1,39 @@
 /**
  * Keeps the jobs of an engine outside of its process, so that they survive it.
  *
- * A `JobStore` is what an engine is given to write to: `JobStore.memory` here, `SqliteStore` for a file. One engine at a time owns a store and runs what is in it; anybody may read it, and leave requests that the owner takes in.
+ * A `JobStore` is what an engine is given to write to. One engine at a time owns a store and runs what is in it; anybody may read it, watch it, and leave requests that the owner takes in. This module holds the contract, the failures, and
+ * `memory`, a store in this process. A store in a file is in `SqliteStore`.
  *
- * What is kept is JSON throughout: a store knows nothing of schemas, tasks or effects.
+ * **Details**
+ *
+ * What is kept is JSON throughout: a store knows nothing of schemas, tasks or effects. What it is handed it copies, and what it gives belongs to who asked.
+ *
+ * **Guarantees**
+ *
+ * - Ownership: a store is owned until the scope of `own` closes or the process ends, however it ends. Each owner has a larger token than all before it.
+ * - Interruption: an `append` is kept as a whole or not at all, also where it is interrupted.
+ * - Failure: what failed has changed nothing. A change of a run that is not there changes nothing; to submit a run that is kept already fails with `Unavailable`.
+ * - Order: runs are given in the order in which they were submitted, requests in that of their numbers. A run that is removed and submitted again is a new one.
+ * - Bounds: requests that were carried out are forgotten. Of those that were refused the last 1,000 are kept.
+ *
+ * **Example** (Leaving a request for the owner)
+ *
+ * ```ts
+ * import { JobStore } from "@skein/engine"
+ * import * as Effect from "effect/Effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const store = JobStore.memory()
+ *   yield* store.request({ _tag: "Cancel", id: "letters#1", reason: "not today" })
+ *
+ *   const owner = yield* store.own
+ *   const [first] = yield* store.requests
+ *   yield* owner.append([{ type: "answered", request: first!.number, refusal: "it has ended" }])
+ *   console.log((yield* store.requests).map(({ refusal }) => refusal)) // => [ 'it has ended' ]
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @since 0.1.0
  */

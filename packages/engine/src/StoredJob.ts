@@ -22,14 +22,14 @@ import * as Settings from "@skein/core/Settings"
 import type * as Condition from "./Condition.ts"
 import type * as Graph from "./Graph.ts"
 import { Description, known } from "./internal/description.ts"
-import { formatBecause, wordsOf } from "./internal/ends.ts"
+import { detailOf as formatEnd, formatBecause, wordsOf } from "./internal/ends.ts"
 import { isJob } from "./internal/references.ts"
 import type { BoundGroup, Slot } from "./internal/run.ts"
+import { decodeEnd } from "./internal/store/ends.ts"
 import * as stored from "./internal/stored.ts"
 import { asItIs, type Work } from "./internal/work.ts"
 import type * as Job from "./Job.ts"
 import type { Json, StoredRun } from "./JobStore.ts"
-import * as Outcome from "@skein/core/Outcome"
 
 /**
  * A job as a request holds it, but for the id of its run.
@@ -165,12 +165,15 @@ export const key = (description: Json): string | undefined => formOf(description
  * @category getters
  * @since 0.1.0
  */
-export const edges = (run: Pick<StoredRun, "id" | "description"> & { readonly upstream?: ReadonlyArray<string> }): ReadonlyArray<Graph.Edge> => {
+export const edges = (
+  run: Pick<StoredRun, "id" | "description"> & { readonly upstream?: ReadonlyArray<string> }
+): ReadonlyArray<Graph.Edge> => {
   const form = formOf(run.description)
-  if (form === undefined) return []
+  // What it depends on is known without the description, how it does is not.
+  if (form === undefined) return (run.upstream ?? []).map((from) => ({ from, to: run.id, wants: ["completed"], kind: "after" }))
   return stored
     .references(form)
-    .map(({ job, kind, mask }, i) => ({ from: run.upstream?.[i] ?? job, to: run.id, wants: wordsOf(mask), kind }))
+    .map(({ job, kind, mask }, i): Graph.Edge => ({ from: run.upstream?.[i] ?? job, to: run.id, wants: wordsOf(mask), kind }))
 }
 
 /**
@@ -188,21 +191,12 @@ export const valueOf = (end: Json): Json | undefined => fieldsOf(end)["value"] a
  * @since 0.1.0
  */
 export const detailOf = (end: Json): string => {
-  const { after, because, cause, end: tag, limit, reason } = fieldsOf(end)
+  const { cause, end: tag } = fieldsOf(end)
+  if (tag === "Completed") return ""
+  if (tag === "Failed") return causeDetail(cause as Json)
   try {
-    switch (tag) {
-      case "Completed":
-        return ""
-      case "TimedOut":
-        return `${textOf(limit)} limit of ${Number(after)} ms`
-      case "Skipped":
-        return formatBecause(because as Job.Because)
-      case "Cancelled":
-      case "NotStarted":
-        return Outcome.formatReason(reason as Outcome.Reason)
-      default:
-        return causeDetail(cause as Json)
-    }
+    const read = decodeEnd(end, { success: asItIs, error: asItIs }, 0)
+    return read._tag === "Skipped" ? formatBecause(read.because) : formatEnd(read)
   } catch {
     return textOf(tag)
   }
@@ -224,16 +218,31 @@ export const causeDetail = (cause: Json): string => {
   return error === undefined ? textOf(value) : errorText(error)
 }
 
-/** What errors have in common: a message, or a tag with fields; of a command the reason. */
+/** What errors have in common: a message, or a tag with fields. Those of commands and of task runners hold their reason. */
 const errorText = (error: unknown): string => {
   const { $skein, _tag, command, message, name, reason } = fieldsOf(error)
   const trouble = fieldsOf(fieldsOf($skein)["trouble"])
   if (trouble["task"] !== undefined) return `task ${textOf(trouble["task"])}: ${errorText(trouble["reason"])}`
-  if (command !== undefined && reason !== undefined) return `${textOf(command)}: ${errorText(reason)}`
+  if (command !== undefined && reason !== undefined) return `${textOf(command)}: ${commandText(fieldsOf(reason))}`
   if (typeof message === "string" && message !== "") return typeof _tag === "string" ? `${_tag}: ${message}` : message
-  if (typeof _tag === "string") {
-    const rest = Object.entries(fieldsOf(error)).filter(([field]) => field !== "_tag" && field !== "message")
-    return [_tag, ...rest.map(([field, value]) => `${field} ${textOf(value).trim()}`)].join(" ")
-  }
+  if (typeof _tag === "string") return withFields(_tag, fieldsOf(error))
   return typeof name === "string" ? name : textOf(error, "unknown")
+}
+
+const withFields = (tag: string, fields: Fields): string =>
+  [
+    tag,
+    ...Object.entries(fields).flatMap(([field, value]) =>
+      field === "_tag" || field === "message" ? [] : `${field} ${textOf(value).trim()}`
+    )
+  ].join(" ")
+
+/** The tail of what it said, cut to its last line. */
+const commandText = (reason: Fields): string => {
+  const { _tag, code, signal, stderr, stdout } = reason
+  const lines = (textOf(stderr).trimEnd() || textOf(stdout).trimEnd()).split("\n")
+  const said = lines.at(-1)!.trim() === "" ? "" : `: ${lines.at(-1)!.trim()}`
+  if (_tag === "NonZeroExit") return `exit code ${textOf(code)}${said}`
+  if (_tag === "Signaled") return `killed by ${textOf(signal)}${said}`
+  return withFields(textOf(_tag), reason)
 }

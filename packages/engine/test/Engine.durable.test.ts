@@ -18,11 +18,13 @@ beforeEach(() => {
 })
 
 /** The log of one program; each schedule of the simulator starts with an empty one. */
-const fresh = <A, E>(program: (store: JobStore.JobStore) => Effect.Effect<A, E>) => (): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    log.length = 0
-    return program(JobStore.memory())
-  })
+const fresh =
+  <A, E>(program: (store: JobStore.JobStore) => Effect.Effect<A, E>) =>
+  (): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      log.length = 0
+      return program(JobStore.memory())
+    })
 
 const found = (engine: Engine.Engine, id: string): Effect.Effect<Job.Handle<unknown, unknown>> =>
   Effect.map(engine.get(id), Option.getOrThrow)
@@ -73,7 +75,9 @@ describe("a job in a store", () => {
           const last = Job.task(add, { a: Job.result(first), b: 10 }, { id: "last", after: wait })
           yield* killed(store, 50, (engine) => engine.submitAll([first, wait, last]), { limits: { jobs: 1 } })
           log.push("---")
-          return yield* session(store, (engine) => Effect.flatMap(found(engine, "last"), ({ join }) => Effect.map(join, (value) => [value, ...log])))
+          return yield* session(store, (engine) =>
+            Effect.flatMap(found(engine, "last"), ({ join }) => Effect.map(join, (value) => [value, ...log]))
+          )
         })
       ),
       [13, "add 1 2", "+wait", "---", "+wait", "-wait", "add 3 10"]
@@ -93,7 +97,13 @@ describe("a job in a store", () => {
             Effect.gen(function* () {
               const once = yield* Effect.flip((yield* found(engine, "once")).join)
               const second = yield* found(engine, "again")
-              return [(once as Job.JobLost)._tag, (once as Job.JobLost).attempt, yield* second.join, second.run.attempts, second.run.attemptCauses.length]
+              return [
+                (once as Job.JobLost)._tag,
+                (once as Job.JobLost).attempt,
+                yield* second.join,
+                second.run.attempts,
+                second.run.attemptCauses.length
+              ]
             })
           )
         })
@@ -108,7 +118,9 @@ describe("a job in a store", () => {
           yield* killed(store, 50, (engine) => engine.submit(Job.task(slow, { name: "once", millis: 100 }, { id: "once" })))
           yield* session(store, (engine) => engine.awaitIdle)
           return yield* session(store, (engine) =>
-            Effect.flatMap(found(engine, "once"), ({ join }) => Effect.map(Effect.flip(join), (error) => [String((error as Job.JobLost)._tag), log]))
+            Effect.flatMap(found(engine, "once"), ({ join }) =>
+              Effect.map(Effect.flip(join), (error) => [String((error as Job.JobLost)._tag), log])
+            )
           )
         })
       ),
@@ -122,7 +134,9 @@ describe("a job in a store", () => {
           yield* killed(store, 50, (engine) => engine.submit(Job.task(again, { name: "again", millis: 100 }, { id: "again" })))
           for (let i = 0; i < 4; i++) yield* killed(store, 50, () => Effect.void)
           return yield* session(store, (engine) =>
-            Effect.flatMap(found(engine, "again"), ({ join, run }) => Effect.map(Effect.flip(join), (error) => [error, run.attempts, log.length]))
+            Effect.flatMap(found(engine, "again"), ({ join, run }) =>
+              Effect.map(Effect.flip(join), (error) => [error, run.attempts, log.length])
+            )
           )
         })
       ),
@@ -185,7 +199,9 @@ describe("a job in a store", () => {
           const job = Job.task(fails, "never", { id: "f", retry: { times: 3, delay: "1 second" } })
           yield* killed(store, 1500, (engine) => engine.submit(job))
           return yield* session(store, (engine) =>
-            Effect.flatMap(found(engine, "f"), (handle) => Effect.map(handle.await, () => [handle.run.attempts, handle.run.attemptCauses.length]))
+            Effect.flatMap(found(engine, "f"), (handle) =>
+              Effect.map(handle.await, () => [handle.run.attempts, handle.run.attemptCauses.length])
+            )
           )
         })
       ),
@@ -426,9 +442,7 @@ describe("a request that is left in a store", () => {
 describe("an engine on a store", () => {
   it("is the only one", () =>
     always(
-      fresh((store) =>
-        session(store, () => Effect.map(Effect.flip(Effect.scoped(Engine.make({ store }))), ({ reason }) => reason._tag))
-      ),
+      fresh((store) => session(store, () => Effect.map(Effect.flip(Effect.scoped(Engine.make({ store }))), ({ reason }) => reason._tag))),
       "Owned",
       5
     ))
@@ -483,7 +497,9 @@ describe("an engine on a store", () => {
           const description = { ...(kept!.description as object), work: { kind: "task", name: "gone", module: "", export: "gone" } }
           yield* store.request({ _tag: "Submit", jobs: [{ id: "b", name: "b", description }] })
           return yield* session(store, (engine) =>
-            Effect.flatMap(found(engine, "b"), ({ join }) => Effect.map(Effect.flip(join), (error) => (error as TaskRunner.TaskRunnerError).reason._tag))
+            Effect.flatMap(found(engine, "b"), ({ join }) =>
+              Effect.map(Effect.flip(join), (error) => (error as TaskRunner.TaskRunnerError).reason._tag)
+            )
           )
         })
       ),

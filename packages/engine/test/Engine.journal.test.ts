@@ -15,7 +15,9 @@ const engineOn = (journal: Journal): Effect.Effect<Engine.Engine, never, Scope.S
 const slow = (log: Array<string>, millis: number): Journal => ({
   append: (changes) =>
     Effect.suspend(() => {
-      const words = changes.flatMap((change) => (change.type === "other" ? [] : [`${change.type} ${change.run.id} ${stands(change.run.state)}`]))
+      const words = changes.flatMap((change) =>
+        change.type === "other" ? [] : [`${change.type} ${change.run.id} ${stands(change.run.state)}`]
+      )
       return Effect.andThen(
         Effect.sleep(millis),
         Effect.sync(() => void log.push(...words))

@@ -2,10 +2,14 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Engine from "../src/Engine.ts"
-import type { JobStore, StoreError } from "../src/JobStore.ts"
+import { type JobStore, StoreError } from "../src/JobStore.ts"
 import * as fixtures from "./fixtures/jobTasks.ts"
+
+/** What the dead write. An engine that hears of it starts nothing more, as the dead do. */
+const gone = new StoreError({ store: "gone", reason: { _tag: "Fenced" } })
 
 /** A process with an engine on a store. When it is killed nothing that it does is kept any more, and the store is free. */
 export const inProcess = <A, E>(
@@ -19,7 +23,7 @@ export const inProcess = <A, E>(
     ...store,
     own: Effect.map(Scope.provide(store.own, owned), (owner) => ({
       ...owner,
-      append: (changes) => Effect.suspend(() => (dead ? Effect.void : owner.append(changes)))
+      append: (changes) => Effect.suspend(() => (dead ? Effect.fail(gone) : owner.append(changes)))
     }))
   }
   const run = Effect.scoped(Effect.flatMap(Engine.make({ tasks: fixtures.tasks, ...options, store: mortal }), body))
@@ -52,4 +56,4 @@ export const killed = <E>(
     yield* Effect.sleep(millis)
     yield* process.kill
     yield* Fiber.interrupt(fiber)
-  })
+  }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))

@@ -19,7 +19,12 @@ const known = ["times", "delay", "factor", "maxDelay", "jitter", "needs"]
 
 /** Whether retries were given as data: a record with `times`, and in it neither a `Schedule` nor a predicate. */
 export const isBackoff = (retry: unknown): boolean =>
-  typeof retry === "object" && retry !== null && !Schedule.isSchedule(retry) && "times" in retry && !("schedule" in retry) && !("while" in retry)
+  typeof retry === "object" &&
+  retry !== null &&
+  !Schedule.isSchedule(retry) &&
+  "times" in retry &&
+  !("schedule" in retry) &&
+  !("while" in retry)
 
 export const readBackoff = (where: string, retry: unknown): Backoff => {
   Settings.known(`${where}: retry`, retry, known)
@@ -27,9 +32,15 @@ export const readBackoff = (where: string, retry: unknown): Backoff => {
   return {
     times: Settings.whole(where, "retry.times", times, 0),
     delay: delay === undefined ? 0 : Settings.millis(where, "retry.delay", delay),
-    factor: factor === undefined ? 1 : Settings.number(where, "retry.factor", factor, "a number of at least 1", (value) => value >= 1 && value < Infinity),
+    factor:
+      factor === undefined
+        ? 1
+        : Settings.number(where, "retry.factor", factor, "a number of at least 1", (value) => value >= 1 && value < Infinity),
     maxDelay: maxDelay === undefined ? Infinity : Settings.millis(where, "retry.maxDelay", maxDelay),
-    jitter: jitter === undefined ? 0 : Settings.number(where, "retry.jitter", jitter, "a number from 0 to 1", (value) => value >= 0 && value <= 1),
+    jitter:
+      jitter === undefined
+        ? 0
+        : Settings.number(where, "retry.jitter", jitter, "a number from 0 to 1", (value) => value >= 0 && value <= 1),
     needs: needs === undefined ? 0 : Settings.millis(where, "retry.needs", needs)
   }
 }

@@ -48,7 +48,8 @@ export class Durable implements Journal {
       else if (change.run.isKept && !seen.has(change.run)) {
         // What became of it in this turn is read from the run: one change says all.
         seen.add(change.run)
-        if (change.type === "state" && change.run.phase === "running" && change.run.attemptCauses !== undefined) kept.push(waitingOf(change.run))
+        if (change.type === "state" && change.run.phase === "running" && change.run.attemptCauses !== undefined)
+          kept.push(waitingOf(change.run))
         const one = change.type === "submitted" ? ({ type: "submitted", run: storedOf(change.run) } as const) : changeOf(change.run)
         if (one !== undefined) kept.push(one)
       }

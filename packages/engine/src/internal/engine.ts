@@ -47,7 +47,8 @@ const limitsFrom = (where: string, limits: unknown): Record<string, number> => {
 /** The layers by name; a name is that of a limit too. */
 const flavoursFrom = (where: string, flavours: unknown): ReadonlyArray<readonly [string, Layer.Layer<never>]> => {
   if (flavours === undefined) return []
-  if (typeof flavours !== "object" || flavours === null || Array.isArray(flavours)) throw Settings.mustBe(where, "flavours", "a record", flavours)
+  if (typeof flavours !== "object" || flavours === null || Array.isArray(flavours))
+    throw Settings.mustBe(where, "flavours", "a record", flavours)
   return Object.entries(flavours).map(([name, layer]) => {
     if (!Layer.isLayer(layer)) throw Settings.mustBe(where, `flavours.${name}`, "a Layer", layer)
     return [name, layer as unknown as Layer.Layer<never>]
@@ -245,7 +246,8 @@ class Face implements Engine.Engine {
   }
 
   readonly memory = (name: string): Engine.Memory => {
-    if (Settings.text("Engine.memory", "name", name) === "") throw Settings.mustBe("Engine.memory", "name", "a string that is not empty", name)
+    if (Settings.text("Engine.memory", "name", name) === "")
+      throw Settings.mustBe("Engine.memory", "name", "a string that is not empty", name)
     const { core } = this
     return {
       load: Effect.sync(() => core.memories.get(name)),

@@ -370,7 +370,8 @@ export class EngineCore extends Steps {
     const end = this.durable === undefined || run.left ? how : this.durable.endOf(run, how)
     run.end = end
     this.to(run, "ended")
-    if (run.edges !== undefined) for (const { upstream } of run.edges) if (--upstream.holders === 0 && upstream.forgotten) this.remove(upstream)
+    if (run.edges !== undefined)
+      for (const { upstream } of run.edges) if (--upstream.holders === 0 && upstream.forgotten) this.remove(upstream)
     this.counts[run.status as Job.EndWord]++
     this.active.delete(run)
     const { key } = run.slot.job

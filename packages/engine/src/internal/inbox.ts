@@ -39,7 +39,14 @@ export class Inbox {
       this.wake?.()
     })
     const follow = Effect.forever(Effect.andThen(this.awaitNews, Effect.ignore(this.read)))
-    return Effect.andThen(Effect.andThen(listen, this.read), Effect.forkScoped(follow))
+    // What came too late is for the next engine.
+    const leave = Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        this.core.reading = false
+        this.core.tellIdle()
+      })
+    )
+    return Effect.andThen(Effect.all([leave, listen, this.read], { discard: true }), Effect.forkScoped(follow))
   }
 
   private readonly awaitNews = Effect.callback<void>((resume) => {
@@ -59,7 +66,7 @@ export class Inbox {
     return Effect.flatMap(this.core.durable!.store.requests, (requests) =>
       Effect.forEach(
         requests.filter(({ number, refusal }) => number > this.seen && refusal === undefined),
-        (request) => this.carryOut(request),
+        (request) => this.carryOut(request, requests),
         { discard: true }
       )
     )
@@ -73,14 +80,15 @@ export class Inbox {
     )
   )
 
-  private carryOut({ number, request }: StoredRequest): Effect.Effect<void> {
+  private carryOut({ number, request }: StoredRequest, all: ReadonlyArray<StoredRequest>): Effect.Effect<void> {
     const { core } = this
     const answer = (refusal?: string): void => core.note({ type: "other", change: { type: "answered", request: number, refusal } })
     const step = Effect.withFiber((fiber) => {
       if (core.stopped !== undefined || core.broken !== undefined) return Effect.void
       this.seen = number
       try {
-        this.act(request, answer, fiber)
+        if (request._tag === "Remove" && !core.runs.has(request.id)) this.forget(request.id, all, answer)
+        else this.act(request, answer, fiber)
       } catch (error) {
         if (error instanceof Refusal) answer(new SubmitError({ reason: error.reason }).message)
         else answer(error instanceof Error ? error.message : String(error))
@@ -90,6 +98,16 @@ export class Inbox {
     })
     if (request._tag !== "Submit") return step
     return Effect.andThen(this.works.load(request.jobs.flatMap(({ description }) => workOf(description))), step)
+  }
+
+  /** A submission that was refused may be removed as a job may. */
+  private forget(id: string, all: ReadonlyArray<StoredRequest>, answer: (refusal?: string) => void): void {
+    const refused = all.filter(
+      ({ refusal, request }) => refusal !== undefined && request._tag === "Submit" && request.jobs.some((job) => job.id === id)
+    )
+    if (refused.length === 0) return answer(`there is no job ${JSON.stringify(id)}`)
+    for (const { number } of refused) this.core.note({ type: "other", change: { type: "answered", request: number, refusal: undefined } })
+    answer()
   }
 
   private act(request: Request, answer: (refusal?: string) => void, fiber: Fiber.Fiber<unknown, unknown>): void {
@@ -105,6 +123,14 @@ export class Inbox {
             return stored.decode(name, form, unreadableInput(work, error as Error))
           }
         })
+        for (const [i, job] of jobs.entries()) {
+          const holder = job.key === undefined ? undefined : core.byKey.get(job.key)
+          // There would never be a job of the id that was asked for.
+          if (holder !== undefined)
+            return answer(
+              `key ${JSON.stringify(job.key)} is that of job ${JSON.stringify(holder.id)}, which has not ended; ${JSON.stringify(request.jobs[i]!.id)} was not taken`
+            )
+        }
         registrar.submit(
           "a request",
           jobs,

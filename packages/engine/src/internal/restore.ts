@@ -139,7 +139,9 @@ class Restoration {
   private lose(run: Run): void {
     const { core } = this
     const loss = new JobLost({ id: run.id, attempt: run.attempts })
-    const losses = (run.attemptCauses ?? []).filter((cause) => cause.reasons.some((reason) => reason._tag === "Die" && isLoss(reason.defect)))
+    const losses = (run.attemptCauses ?? []).filter((cause) =>
+      cause.reasons.some((reason) => reason._tag === "Die" && isLoss(reason.defect))
+    )
     if (run.slot.job.onLost === "resume" && losses.length < mostLosses - 1) {
       ;(run.attemptCauses ??= []).push(Cause.die(loss))
       core.note({ type: "other", change: waitingOf(run) })

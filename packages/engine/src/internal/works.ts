@@ -57,7 +57,8 @@ export class Works {
             reason: { _tag: "ModuleNotFound", module: module === "" ? "its module" : module!, message }
           })
       )
-    if (module === "") return Effect.succeed(why("its module cannot be loaded by its name: give the task to the engine as one of its `tasks`"))
+    if (module === "")
+      return Effect.succeed(why("its module cannot be loaded by its name: give the task to the engine as one of its `tasks`"))
     return Effect.match(
       Effect.tryPromise({
         try: async () => ((await import(/* @vite-ignore */ module!)) as { readonly [key: string]: unknown })[name!],

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
@@ -215,7 +216,7 @@ describe("A file that cannot be a store", () => {
         fs.truncateSync(path, 50)
         return path
       },
-      "cannot be read: it is no database of SQLite"
+      "cannot be read: it is damaged"
     ]
   ])("is refused and left alone: %s", async (_, make, message) => {
     const path = await make()
@@ -236,6 +237,18 @@ describe("A file that cannot be a store", () => {
     expect(fs.readFileSync(`${path}-wal`)).toEqual(log)
     db.close()
     expect(filesOf(path)).toEqual(["jobs.db"])
+  })
+
+  it("is refused when what it has to give was damaged further back", async () => {
+    const path = await store()
+    database(path, "UPDATE runs SET description = '{' WHERE id = '7'")
+    await withStore(path, (store) =>
+      Effect.gen(function* () {
+        expect((yield* Effect.flip(store.list())).message).toContain("cannot be read: it is damaged: ")
+        expect(yield* reasonOf(owning(store, (owner) => owner.load))).toBe("NotAStore")
+        expect((yield* store.list({ limit: 50 })).length).toBe(50)
+      })
+    )
   })
 
   it("is not made by a reader", async () => {
@@ -432,22 +445,49 @@ describe("A file that several have open", () => {
     )
   })
 
-  it("tells who watches of what another handle has written, and asks nothing while nobody does", async () => {
+  it("tells who watches of what another handle has written", async () => {
     const path = newFile()
     await withStore(path, (store) =>
       Effect.gen(function* () {
         const other = yield* SqliteStore.make({ path })
         const told: Array<string> = []
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            yield* store.watch((changed) => told.push(changed))
-            yield* other.request({ _tag: "Remove", id: "a" })
-            yield* Effect.promise(() => until(() => told.length > 0))
-            expect(told).toEqual(["unknown"])
-          })
-        )
-        expect(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length).toBe(0)
+        yield* store.watch((changed) => told.push(changed))
+        yield* other.request({ _tag: "Remove", id: "a" })
+        yield* Effect.promise(() => until(() => told.length > 0))
+        expect(told).toEqual(["unknown"])
       })
+    )
+  })
+
+  it("is asked ten times a second however many watch, and never while nobody does", async () => {
+    const path = newFile()
+    await live(
+      Effect.gen(function* () {
+        const sql = yield* sqliteFile.open(settings(path))
+        let asked = 0
+        const counting = new Proxy(sql, { apply: (target, self, args) => (asked++, Reflect.apply(target, self, args)) })
+        const store = yield* sqliteStore.over(settings(path), counting)
+        const inSecond = Effect.suspend(() => {
+          asked = 0
+          return Effect.map(TestClock.adjust("1 second"), () => asked)
+        })
+        expect(yield* inSecond).toBe(0)
+        for (let round = 0; round < 2; round++) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              yield* store.watch(() => {})
+              yield* Effect.scoped(
+                Effect.andThen(
+                  store.watch(() => {}),
+                  store.watch(() => {})
+                )
+              )
+              expect(yield* inSecond).toBe(10)
+            })
+          )
+          expect(yield* inSecond).toBe(0)
+        }
+      }).pipe(Effect.provide(TestClock.layer()))
     )
   })
 

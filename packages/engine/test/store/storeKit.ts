@@ -113,5 +113,5 @@ export const compare = Effect.fnUntraced(function* (
   const loaded = yield* owner.load
   expect(loaded.runs).toStrictEqual(paper.runs)
   expect(loaded.schedules).toStrictEqual(paper.schedules)
-  for (const query of queries) expect(yield* store.list(query), JSON.stringify(query)).toStrictEqual(paper.list(query))
+  for (const query of queries) expect({ query, runs: yield* store.list(query) }).toStrictEqual({ query, runs: paper.list(query) })
 })

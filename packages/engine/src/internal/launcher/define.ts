@@ -6,8 +6,8 @@ import * as Engine from "../../Engine.ts"
 import * as Job from "../../Job.ts"
 import type { Meta } from "../../Launcher.ts"
 import { Description, known as jobOptions } from "../description.ts"
-import type { Run } from "../run.ts"
 import { isTask, ofEffect } from "../work.ts"
+import { isOwn } from "./own.ts"
 
 const where = "Launcher.define"
 const kinds = ["run", "call", "task", "job"] as const
@@ -152,9 +152,7 @@ const launcherOf = (shared: Shared, options: JobOptions): unknown => {
         const job = jobOf(...args)
         return Effect.flatMap(take(job), (handle) => {
           const join = restore(handle.join)
-          // With a key it may be the job of somebody else.
-          const isOwn = (handle as unknown as Run).slot.job === (job as unknown)
-          return cancels && isOwn ? Effect.onInterrupt(join, () => handle.cancel("its caller was interrupted")) : join
+          return cancels && isOwn(job, handle) ? Effect.onInterrupt(join, () => handle.cancel("its caller was interrupted")) : join
         })
       })
     )

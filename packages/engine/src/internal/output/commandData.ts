@@ -7,7 +7,7 @@ import type { Json } from "../../JobStore.ts"
 import type { Portable, Work } from "../work.ts"
 import { codecs } from "./commandEnds.ts"
 import { commandOf, decodeForm, encodeForm, type Form } from "./commandForm.ts"
-import { CurrentOutput } from "./outputs.ts"
+import { CurrentOutput } from "./current.ts"
 
 const where = "CommandJob.make"
 

@@ -50,7 +50,7 @@ class MemoryStore implements JobStore {
   }))
 
   private append(token: number, changes: ReadonlyArray<StoredChange>): Effect.Effect<void, StoreError> {
-    return Effect.suspend(() => {
+    const write = Effect.suspend(() => {
       if (this.owner !== token) return Effect.fail(new StoreError({ store: this.name, reason: { _tag: "Fenced" } }))
       if (changes.length === 0) return Effect.void
       try {
@@ -62,6 +62,8 @@ class MemoryStore implements JobStore {
       }
       return this.listeners.tell("runs")
     })
+    // What was written is told.
+    return Effect.uninterruptible(write)
   }
 
   private apply(batch: Batch): void {
@@ -105,7 +107,7 @@ class MemoryStore implements JobStore {
       const number = ++this.numbers
       this.pending.set(number, { at, request: textOf(request), refusal: undefined })
       return Effect.as(this.listeners.tell("requests"), number)
-    })
+    }).pipe(Effect.uninterruptible)
 
   readonly requests: JobStore["requests"] = Effect.sync(() =>
     Array.from(this.pending, ([number, { at, refusal, request }]): StoredRequest => ({

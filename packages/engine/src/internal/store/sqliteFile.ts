@@ -39,13 +39,25 @@ export const errorOf =
   }
 
 /** What is there, without a lock, without shared memory, and without the write-ahead log that would bring these about. */
-const peek = (path: string): Effect.Effect<schema.Mark | undefined, SqlError> =>
-  Effect.scoped(Effect.flatMap(SqliteClient.make({ path: uri(path, "immutable=1"), access: "read" }), schema.read)).pipe(
+const peek = <A>(
+  path: string,
+  read: (sql: SqliteClient.SqliteClient) => Effect.Effect<A, SqlError>
+): Effect.Effect<A | undefined, SqlError> =>
+  Effect.scoped(Effect.flatMap(SqliteClient.make({ path: uri(path, "immutable=1"), access: "read" }), read)).pipe(
     Effect.catch((error) => (SqliteClient.codeOf(error) === "SQLITE_CANTOPEN" ? Effect.succeed(undefined) : Effect.fail(error)))
   )
 
-const isThere = (path: string): Effect.Effect<boolean> =>
-  Effect.match(peek(path), { onSuccess: (mark) => mark !== undefined, onFailure: () => true })
+/** The file that a path leads to: one store may have several names, and what lies beside it goes by this one. */
+export const fileOf = (sql: SqliteClient.SqliteClient): Effect.Effect<string, SqlError> =>
+  Effect.map(sql<{ file: string }>`SELECT file FROM pragma_database_list WHERE name = 'main'`, (rows) => rows[0]!.file)
+
+const hasLog = (path: string): Effect.Effect<boolean> =>
+  peek(path, fileOf).pipe(
+    // What cannot be read without its log cannot say its name either.
+    Effect.orElseSucceed(() => path),
+    Effect.flatMap((file) => peek(`${file ?? path}-wal`, () => Effect.succeed(true))),
+    Effect.match({ onSuccess: (isThere) => isThere === true, onFailure: () => true })
+  )
 
 /** With its write-ahead log, which is there already. */
 const look = (path: string, busyMillis: number): Effect.Effect<schema.Mark, SqlError> =>
@@ -68,7 +80,7 @@ const known = (store: string, mark: schema.Mark, steps: schema.Steps): Effect.Ef
  */
 const check = Effect.fnUntraced(function* (settings: Settings): Effect.fn.Return<void, SqlError | StoreError> {
   const { access, busyMillis, path, steps } = settings
-  const mark = (yield* isThere(`${path}-wal`)) ? yield* look(path, busyMillis) : yield* peek(path)
+  const mark = (yield* hasLog(path)) ? yield* look(path, busyMillis) : yield* peek(path, schema.read)
   if (mark !== undefined) yield* known(path, mark, steps)
   if (access === "write") return
   if (mark === undefined) return yield* Effect.fail(unavailable(path, new Error("there is no such file, or it may not be opened")))

@@ -8,6 +8,7 @@ import * as SqliteClient from "@skein/node/SqliteClient"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { fileOf } from "./sqliteFile.ts"
 import { StoreError } from "./storeError.ts"
 
 /** Somebody who asks whether the store is owned holds the lock for a moment. */
@@ -15,9 +16,8 @@ const patience = "250 millis"
 
 const isBusy = (error: SqlError): boolean => SqliteClient.codeOf(error) === "SQLITE_BUSY"
 
-/** The file that a path leads to: one store may have several names. */
 export const lockFile = (sql: SqliteClient.SqliteClient): Effect.Effect<string, SqlError> =>
-  Effect.map(sql<{ file: string }>`SELECT file FROM pragma_database_list WHERE name = 'main'`, (rows) => `${rows[0]!.file}-owner`)
+  Effect.map(fileOf(sql), (file) => `${file}-owner`)
 
 export const lock = (store: string, file: string): Effect.Effect<void, SqlError | StoreError, Scope.Scope> =>
   Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
-import type { JobStore, Json, Loaded, Owner, Request, StoredChange, StoredRequest, StoredRun } from "../../JobStore.ts"
+import type { Changed, JobStore, Json, Loaded, Owner, Request, StoredChange, StoredRequest, StoredRun } from "../../JobStore.ts"
 import { fold } from "./batch.ts"
 import * as query from "./query.ts"
 import { textOf } from "./rows.ts"
@@ -60,6 +60,29 @@ class SqliteStore implements JobStore {
     this.settings.access === "write" ? Effect.void : Effect.fail(unavailable(this.name, new Error("it was opened for reading")))
   )
 
+  /** What was written is told, also where who wrote it is interrupted meanwhile. */
+  private telling<A>(changed: Changed, write: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> {
+    return Effect.uninterruptibleMask((restore) => Effect.tap(restore(write), () => this.watching.listeners.tell(changed)))
+  }
+
+  /** Rows as what they stand for. They were written as JSON, so one that is none was damaged since. */
+  private decoded<Row, A>(
+    rows: Effect.Effect<ReadonlyArray<Row>, SqlError>,
+    decode: (rows: ReadonlyArray<Row>) => A
+  ): Effect.Effect<A, StoreError> {
+    return this.failing(
+      Effect.flatMap(rows, (rows) =>
+        Effect.try({
+          try: () => decode(rows),
+          catch: (error) => {
+            const detail = `it is damaged: ${error instanceof Error ? error.message : String(error)}`
+            return new StoreError({ store: this.name, reason: { _tag: "NotAStore", detail } })
+          }
+        })
+      )
+    )
+  }
+
   readonly own: JobStore["own"] = Effect.suspend(() => {
     const inMemory = this.settings.path === file.inMemory
     const lock = inMemory
@@ -101,18 +124,18 @@ class SqliteStore implements JobStore {
 
   private readonly load: Effect.Effect<Loaded, StoreError> = Effect.suspend(() => {
     const runs: Array<StoredRun> = []
-    const loadAfter = (seq: number): Effect.Effect<void, SqlError> =>
-      Effect.flatMap(this.rows(reading.page(seq, pageSize)), (rows) => {
-        for (const row of rows) runs.push(reading.runOf(row))
-        if (rows.length < pageSize) return Effect.void
-        return Effect.andThen(
-          Effect.yieldNow,
-          Effect.suspend(() => loadAfter(reading.seqOf(rows.at(-1)!)))
-        )
-      })
+    const loadAfter = (seq: number): Effect.Effect<void, StoreError> =>
+      Effect.flatMap(
+        this.decoded(this.rows(reading.page(seq, pageSize)), (rows) => {
+          for (const row of rows) runs.push(reading.runOf(row))
+          return rows.length < pageSize ? undefined : reading.seqOf(rows.at(-1)!)
+        }),
+        (last) => (last === undefined ? Effect.void : Effect.andThen(Effect.yieldNow, loadAfter(last)))
+      )
     const schedules = this.sql<{ name: string; state: string }>`SELECT name, state FROM schedules`
-    return this.failing(
-      Effect.map(Effect.andThen(loadAfter(-1), schedules), (rows): Loaded => ({
+    return Effect.andThen(
+      loadAfter(-1),
+      this.decoded(schedules, (rows): Loaded => ({
         runs,
         schedules: new Map(rows.map(({ name, state }) => [name, JSON.parse(state) as Json]))
       }))
@@ -135,40 +158,35 @@ class SqliteStore implements JobStore {
           return runAll(connection, appending.statements(batch, last ?? 0))
         })
       )
-      return Effect.andThen(
-        this.failing(this.sql.withTransaction(write as Effect.Effect<void, SqlError | StoreError>)),
-        this.watching.listeners.tell("runs")
-      )
+      return this.telling("runs", this.failing(this.sql.withTransaction(write as Effect.Effect<void, SqlError | StoreError>)))
     })
   }
 
   readonly get: JobStore["get"] = (id) =>
-    this.failing(Effect.map(this.rows(reading.byId(id)), ([row]) => (row === undefined ? Option.none() : Option.some(reading.runOf(row)))))
+    this.decoded(this.rows(reading.byId(id)), ([row]) => (row === undefined ? Option.none() : Option.some(reading.runOf(row))))
 
   readonly list: JobStore["list"] = (asked = {}) =>
-    Effect.suspend(() => this.failing(Effect.map(this.rows(reading.list(query.read(asked))), (rows) => rows.map(reading.runOf).reverse())))
+    Effect.suspend(() => this.decoded(this.rows(reading.list(query.read(asked))), (rows) => rows.map(reading.runOf).reverse()))
 
   readonly request: JobStore["request"] = (request) =>
     Effect.andThen(
       this.writable,
       Effect.flatMap(Clock.currentTimeMillis, (at) => {
         const insert = this.sql<{ number: number }>`INSERT INTO requests (at, request) VALUES (${at}, ${textOf(request)}) RETURNING number`
-        return Effect.tap(this.failing(Effect.map(insert, (rows) => rows[0]!.number)), () => this.watching.listeners.tell("requests"))
+        return this.telling("requests", this.failing(Effect.map(insert, (rows) => rows[0]!.number)))
       })
     )
 
   readonly requests: JobStore["requests"] = Effect.suspend(() =>
-    this.failing(
-      Effect.map(
-        this.sql<{ number: number; at: number; request: string; refusal: string | null }>`SELECT * FROM requests ORDER BY number`,
-        (rows) =>
-          rows.map(({ at, number, refusal, request }): StoredRequest => ({
-            number,
-            at,
-            request: JSON.parse(request) as Request,
-            refusal: refusal ?? undefined
-          }))
-      )
+    this.decoded(
+      this.sql<{ number: number; at: number; request: string; refusal: string | null }>`SELECT * FROM requests ORDER BY number`,
+      (rows) =>
+        rows.map(({ at, number, refusal, request }): StoredRequest => ({
+          number,
+          at,
+          request: JSON.parse(request) as Request,
+          refusal: refusal ?? undefined
+        }))
     )
   )
 

@@ -25,6 +25,9 @@ export interface FeedSettings {
   readonly step: (value: never, element: never) => unknown
 }
 
+/** Stands for whoever a producer waits for: as good as ended, so nobody finds a circle by it. */
+const somebody = { id: "its reader or sender", end: {} } as Run
+
 const feeds = new WeakMap<Run, Feed>()
 
 export const feedOf = (run: Run, settings: FeedSettings): Feed => {
@@ -37,21 +40,21 @@ export class Feed {
   readonly run: Run
   given = 0
   dropped = 0
-  isInboxOpen = true
   private readonly settings: FeedSettings
   private value: unknown
   private readonly elements = new Fifo<unknown>()
   private readonly messages = new Fifo<unknown>()
-  private begun = false
-  /** Its reader has gone before the end. */
+  private hasBegun = false
+  private isInboxOpen = true
+  private isRead = false
+  /** A reader has gone before the end. */
   private wasLeft = false
-  /** The job that reads it, where a job of its engine does. */
-  private reader: { readonly job: Run | undefined } | undefined
-  /** Counts what lets the producer look again: room, and readers that come and go. */
+  /** Jobs of its engine that read it or send to it. */
+  private readonly partners = new Set<Run>()
+  /** Counts what lets the producer look again: room, messages, readers that come and go. */
   private turns = 0
-  private readonly forReader = new Signal()
   private readonly forProducer = new Signal()
-  private readonly forInbox = new Signal()
+  private readonly forReader = new Signal()
   private readonly forSender = new Signal()
 
   constructor(run: Run, settings: FeedSettings) {
@@ -66,31 +69,42 @@ export class Feed {
   }
 
   private ended(): void {
-    this.closeInbox()
+    this.endInbox()
     this.forReader.tell()
+  }
+
+  private turn(): void {
+    this.turns++
+    this.forProducer.tell()
+  }
+
+  /** Notes that a job of the engine is at the other end. */
+  private meet(fiber: Fiber.Fiber<unknown, unknown>): void {
+    const job = jobOf(this.run.engine, fiber)
+    if (job === undefined || job === this.run || this.partners.has(job)) return
+    this.partners.add(job)
+    this.turn()
   }
 
   // The producer
 
   /** Runs the stream of the job, inside of it. */
   produce(stream: Stream.Stream<unknown, unknown>): Effect.Effect<unknown, unknown> {
-    if (this.begun) throw new Error(`StreamJob: job ${this.run.id} cannot be tried again, for its elements have been given out`)
-    this.begun = true
+    if (this.hasBegun) throw new Error(`StreamJob: job ${this.run.id} cannot be tried again, for its elements have been given out`)
+    this.hasBegun = true
     this.value = this.settings.initial()
     return Effect.ensuring(
       Effect.map(
         Stream.runForEachArray(stream, (elements) => this.putAll(elements, 0)),
         () => this.value
       ),
-      Effect.sync(() => this.closeInbox())
+      Effect.sync(() => this.endInbox())
     )
   }
 
   private putAll(elements: ReadonlyArray<unknown>, from: number): Effect.Effect<void> {
     for (let i = from; i < elements.length; i++) {
-      if (!this.hasRoom) {
-        return Effect.flatMap(this.room, () => this.putAll(elements, i))
-      }
+      if (!this.makeRoom()) return Effect.flatMap(this.room, () => this.putAll(elements, i))
       this.value = this.settings.step(this.value as never, elements[i] as never)
       this.given++
       this.elements.push(elements[i])
@@ -99,9 +113,10 @@ export class Feed {
     return Effect.void
   }
 
-  private get hasRoom(): boolean {
+  /** Says whether there is room, and makes it where nobody reads and the oldest may give way. */
+  private makeRoom(): boolean {
     if (this.elements.size < this.settings.buffer) return true
-    if (this.reader !== undefined || this.settings.onUnread !== "drop") return false
+    if (this.isRead || this.settings.onUnread !== "drop") return false
     this.elements.shift()
     this.dropped++
     return true
@@ -110,44 +125,42 @@ export class Feed {
   /** Waits until there is room, for a reader that is slow or for one that has not come. */
   private get room(): Effect.Effect<void> {
     const { onUnread, patience } = this.settings
-    let hasWarned = false
-    const loop: Effect.Effect<void> = Effect.withFiber((fiber) => {
-      if (this.hasRoom) return Effect.void
-      if (this.reader === undefined && this.wasLeft && onUnread === "stop") return this.stop("its reader left")
-      const wait = this.untilTurn(fiber)
-      if (hasWarned || patience === Infinity) return Effect.andThen(wait, loop)
-      return Effect.timeoutOrElse(Effect.andThen(wait, loop), {
-        duration: patience,
-        orElse: () => {
-          if (this.hasRoom) return Effect.void
-          hasWarned = true
-          if (this.reader === undefined && onUnread === "stop") return this.stop(`nobody read it for ${this.patienceText}`)
-          const why = this.reader === undefined ? "nobody reads it" : "its reader is slow"
-          return Effect.andThen(
-            Effect.logWarning(`skein: job ${this.run.id} has waited for ${this.patienceText}, for its buffer is full and ${why}`),
-            loop
-          )
-        }
-      })
+    if (patience === Infinity) return this.untilRoom
+    return Effect.timeoutOrElse(this.untilRoom, {
+      duration: patience,
+      orElse: () => {
+        if (this.makeRoom()) return Effect.void
+        const howLong = Duration.format(Duration.millis(patience))
+        if (!this.isRead && onUnread === "stop") return this.stop(`nobody read it for ${howLong}`)
+        const why = this.isRead ? "its reader is slow" : "nobody reads it"
+        return Effect.andThen(
+          Effect.logWarning(`skein: job ${this.run.id} has waited for ${howLong}, for its buffer is full and ${why}`),
+          this.untilRoom
+        )
+      }
     })
-    return loop
   }
 
-  private get patienceText(): string {
-    return Duration.format(Duration.millis(this.settings.patience))
-  }
+  private readonly untilRoom: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.makeRoom()) return Effect.void
+    if (!this.isRead && this.wasLeft && this.settings.onUnread === "stop") return this.stop("its reader left")
+    return Effect.andThen(this.afterTurn(this.turns), this.untilRoom)
+  })
 
-  private untilTurn(fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> {
-    const { turns } = this
+  /**
+   * Waits until something has happened, since `turns` were counted, that may let the producer go on. Where a job of its engine is at the other end it lends that what it holds.
+   *
+   * It is not said for whom it waits: that job may have a fiber that waits for this one and another that reads, which is no circle.
+   */
+  private afterTurn(turns: number): Effect.Effect<void> {
     const hasTurned = (): boolean => this.turns !== turns
-    const job = this.reader?.job
-    if (job !== undefined && job.end === undefined) return suspend(this.run.engine, fiber, job, hasTurned, this.forProducer.subscribe)
-    return plainly(hasTurned, this.forProducer)
-  }
-
-  private turn(): void {
-    this.turns++
-    this.forProducer.tell()
+    for (const partner of this.partners) if (partner.end !== undefined) this.partners.delete(partner)
+    if (this.partners.size > 0)
+      return Effect.withFiber((fiber) => suspend(this.run.engine, fiber, somebody, hasTurned, this.forProducer.subscribe))
+    return Effect.callback<void>((resume) => {
+      if (hasTurned()) return resume(Effect.void)
+      return Effect.sync(this.forProducer.subscribe(() => resume(Effect.void)))
+    })
   }
 
   private stop(reason: string): Effect.Effect<never> {
@@ -161,36 +174,38 @@ export class Feed {
   // The reader
 
   attach(fiber: Fiber.Fiber<unknown, unknown>): void {
-    if (this.reader !== undefined) throw new Error(`StreamJob: job ${this.run.id} is being read by somebody else`)
-    this.reader = { job: jobOf(this.run.engine, fiber) }
+    if (this.isRead) throw new Error(`StreamJob: job ${this.run.id} is being read by somebody else`)
+    this.isRead = true
+    this.meet(fiber)
     this.turn()
   }
 
   readonly detach: Effect.Effect<void> = Effect.suspend(() => {
-    this.reader = undefined
+    this.isRead = false
     this.turn()
     if (this.run.end !== undefined) return Effect.void
     this.wasLeft = true
-    return this.settings.onUnread === "stop" ? Effect.exit(this.cancel("its reader left")) : Effect.void
+    return this.settings.onUnread === "stop" ? Effect.asVoid(Effect.exit(this.cancel("its reader left"))) : Effect.void
   })
 
   readonly pull: Effect.Effect<readonly [unknown], unknown> = Effect.withFiber((fiber) => {
-    if (this.elements.size > 0) {
+    const hasMore = (): boolean => this.elements.size > 0
+    if (hasMore()) {
       const element = this.elements.shift()
       this.turn()
       return Effect.succeed([element] as const)
     }
     if (this.run.told) return Effect.andThen(this.run.join, Cause.done())
-    const wait = suspend(this.run.engine, fiber, this.run, () => this.elements.size > 0 || this.run.told, this.forReader.subscribe)
+    const wait = suspend(this.run.engine, fiber, this.run, () => hasMore() || this.run.told, this.forReader.subscribe)
     return Effect.andThen(wait, this.pull)
   })
 
   // The inbox
 
-  closeInbox(): void {
+  endInbox(): void {
     if (!this.isInboxOpen) return
     this.isInboxOpen = false
-    this.forInbox.tell()
+    this.turn()
     this.forSender.tell()
   }
 
@@ -198,9 +213,10 @@ export class Feed {
     const mayGoOn = (): boolean => !this.isInboxOpen || this.messages.size < this.settings.inbox
     const loop: Effect.Effect<void, E> = Effect.withFiber((fiber) => {
       if (!this.isInboxOpen) return Effect.fail(closed())
+      this.meet(fiber)
       if (!mayGoOn()) return Effect.andThen(suspend(this.run.engine, fiber, this.run, mayGoOn, this.forSender.subscribe), loop)
       this.messages.push(message)
-      this.forInbox.tell()
+      this.turn()
       return Effect.void
     })
     return loop
@@ -212,19 +228,9 @@ export class Feed {
       this.forSender.tell()
       return Effect.succeed(message)
     }
-    if (!this.isInboxOpen) return Cause.done()
-    return Effect.andThen(
-      plainly(() => this.messages.size > 0 || !this.isInboxOpen, this.forInbox),
-      this.take
-    )
+    return this.isInboxOpen ? Effect.andThen(this.afterTurn(this.turns), this.take) : Cause.done()
   })
 }
-
-const plainly = (ready: () => boolean, signal: Signal): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (ready()) return resume(Effect.void)
-    return Effect.sync(signal.subscribe(() => resume(Effect.void)))
-  })
 
 /** The run that a fiber is the work of. */
 export const runOf = (fiber: Fiber.Fiber<unknown, unknown>): Run => Context.get(fiber.context, CurrentJob)!

@@ -94,7 +94,7 @@ export const of = <E>(
       )
     ) as Stream.Stream<unknown, never>,
     send: (message) => feed.send(message, () => closed(run)) as Effect.Effect<void, never>,
-    endInbox: Effect.sync(() => feed.closeInbox()),
+    endInbox: Effect.sync(() => feed.endInbox()),
     counts: () => ({ given: feed.given, waiting: feed.waiting, dropped: feed.dropped, read: feed.given - feed.waiting - feed.dropped })
   }
 }

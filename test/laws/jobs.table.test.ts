@@ -1,0 +1,139 @@
+/** What a job cannot promise: each cell of the table for jobs in docs/laws.md. */
+import * as Deadline from "@skein/core/Deadline"
+import { Condition, Engine, Job } from "@skein/engine"
+import { always, tell, tellAll } from "../kit/jobs.ts"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import { describe, it } from "vitest"
+
+describe("a job", () => {
+  it("does not end with who submitted it or waits for it, but with its engine", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make()
+          const job = Job.make("a", { run: Effect.as(Effect.sleep(10), "done") })
+          const waiter = yield* Effect.forkChild(Effect.flatMap(engine.submit(job), (handle) => handle.await))
+          yield* Effect.sleep(5)
+          yield* Fiber.interrupt(waiter)
+          yield* engine.awaitIdle
+          return (yield* engine.list()).map(({ endedAt, state }) => `${state._tag} ${endedAt}`)
+        }),
+      ["Ended 10"]
+    ))
+
+  it("does not know the deadline of who submits it", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make()
+          const job = Job.make("a", { run: Effect.map(Deadline.remaining, Option.isNone) })
+          return [
+            yield* Deadline.within(
+              Effect.flatMap(engine.submit(job), (handle) => handle.join),
+              50
+            )
+          ]
+        }),
+      [true]
+    ))
+
+  it("is not stopped by the failure of another, but skipped where it depends on it", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make()
+          const bad = Job.make("bad", { run: Effect.fail("no") })
+          const handles = yield* engine.submitAll([
+            bad,
+            Job.make("other", { run: Effect.sleep(10) }),
+            Job.make("after", { after: bad, run: Effect.void }),
+            Job.make("anyway", { after: bad, onUpstream: "run", run: Effect.void })
+          ])
+          return yield* tellAll(handles)
+        }),
+      ["failed: no", "completed", 'skipped: "bad" failed: no', "completed"]
+    ))
+
+  it("loses the value that comes after it was abandoned", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make({ grace: 2 })
+          const handle = yield* engine.submit(Job.make("payment", { run: Effect.uninterruptible(Effect.as(Effect.sleep(20), "paid")) }))
+          yield* Effect.sleep(1)
+          yield* handle.cancel()
+          yield* Effect.sleep(50)
+          return [yield* tell(handle), (yield* engine.stats).abandoned]
+        }),
+      ["cancelled Requested", 0]
+    ))
+
+  it("lends what it holds while it waits for another", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const log: Array<string> = []
+          const engine = yield* Engine.make({ limits: { jobs: 1 } })
+          const note = (name: string) => Effect.sync(() => log.push(name))
+          const child = Job.make("child", { run: note("child") })
+          const parent = Job.make("parent", {
+            run: Effect.andThen(
+              Effect.flatMap(engine.submit(child), (handle) => handle.await),
+              note("parent")
+            )
+          })
+          yield* engine.submitAll([parent, Job.make("other", { run: note("other") })])
+          yield* engine.awaitIdle
+          return log
+        }),
+      ["other", "child", "parent"]
+    ))
+
+  it("starts although its condition, which held, does not hold any more", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make({ limits: { jobs: 1 } })
+          const open = yield* SubscriptionRef.make(true)
+          yield* engine.submit(Job.make("slow", { run: Effect.sleep(10) }))
+          const handle = yield* engine.submit(
+            Job.make("a", { when: Condition.ref(open, (isOpen) => isOpen), run: SubscriptionRef.get(open) })
+          )
+          yield* Effect.sleep(5)
+          yield* SubscriptionRef.set(open, false)
+          return [yield* handle.join]
+        }),
+      [false]
+    ))
+
+  it("starves behind others of a higher priority as long as they come", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make({ limits: { jobs: 1 } })
+          const high = (n: number): Job.Job<unknown, Engine.SubmitError> =>
+            Job.make("high", { priority: "high", run: Effect.andThen(n === 0 ? Effect.void : engine.submit(high(n - 1)), Effect.sleep(1)) })
+          yield* engine.submit(high(20))
+          const low = yield* engine.submit(Job.make("low", { priority: "low", run: Effect.void }))
+          yield* low.await
+          return [low.run.startedAt]
+        }),
+      [21],
+      50
+    ))
+
+  it("is forgotten by its engine when enough others have ended after it, and kept by its handle", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make({ retention: 2 })
+          const [first] = yield* engine.submitAll([1, 2, 3].map((n) => Job.make("a", { run: Effect.as(Effect.sleep(n), n) })))
+          yield* engine.awaitIdle
+          return [Option.isNone(yield* engine.get(first!.id)), yield* first!.join]
+        }),
+      [true, 1]
+    ))
+})
