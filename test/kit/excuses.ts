@@ -96,6 +96,12 @@ export const excuses: ReadonlyArray<Excuse> = [
     shows: /lost or doubled: got \[cleanup error of fails in cleanup, cleanup error of dies in cleanup, error of fails late\]/
   },
   {
+    law: "law 6: a task that dies with undefined or with something that is no error has failed all the same",
+    subjects: /^Engine.*kept in a store$/,
+    why: "what a job that is kept fails with fits the schema of its task, or it dies of that",
+    shows: /does not fit its error schema: Expected string/
+  },
+  {
     law: "law 9: a task that completes although it was asked to stop is completed, and late",
     subjects: /^Hedge\.run/,
     why: aRace,

@@ -1,10 +1,13 @@
 /** What a job cannot promise: each cell of the table for jobs in docs/laws.md. */
 import * as Deadline from "@skein/core/Deadline"
 import { Condition, Engine, Job } from "@skein/engine"
+import * as JobStore from "@skein/engine/JobStore"
+import * as Task from "@skein/parallel/Task"
 import { always, tell, tellAll } from "../kit/jobs.ts"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { describe, it } from "vitest"
 
@@ -135,5 +138,75 @@ describe("a job", () => {
           return [Option.isNone(yield* engine.get(first!.id)), yield* first!.join]
         }),
       [true, 1]
+    ))
+})
+
+describe("a job that is kept in a store", () => {
+  it("is no function of this process", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make({ store: JobStore.memory() })
+          const refused = yield* Effect.flip(engine.submit(Job.make("a", { run: Effect.void })))
+          const ephemeral = yield* engine.submit(Job.make("a", { durability: "ephemeral", run: Effect.succeed(1) }))
+          return [refused.reason._tag, yield* ephemeral.join]
+        }),
+      ["NotStorable", 1]
+    ))
+
+  it("has its value as its schema writes and reads it, once it comes from the store", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const store = JobStore.memory()
+          const value = { at: new Date(0) }
+          const gives = Task.make("gives", {
+            payload: Schema.Null,
+            success: Schema.Struct({ at: Schema.Date }),
+            run: () => Effect.succeed(value)
+          })
+          const open = Engine.make({ store, tasks: [gives] })
+          const first = yield* Effect.scoped(
+            Effect.flatMap(open, (engine) => Effect.flatMap(engine.submit(Job.task(gives, null, { id: "a" })), (handle) => handle.join))
+          )
+          const handle = Option.getOrThrow(yield* Effect.flatMap(open, (engine) => engine.get("a")))
+          const second = (yield* handle.join) as typeof value
+          return [first === value, second === value, second.at.getTime()]
+        }),
+      [true, false, 0]
+    ))
+
+  it("that ran when its engine ended may run again, or has failed, and nobody knows how much of it was done", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const store = JobStore.memory()
+          const starts: Array<string> = []
+          const slow = Task.make("slow", {
+            payload: Schema.String,
+            success: Schema.String,
+            run: (name) =>
+              Effect.as(
+                Effect.andThen(
+                  Effect.sync(() => starts.push(name)),
+                  Effect.sleep(10)
+                ),
+                name
+              )
+          })
+          const open = Engine.make({ store, tasks: [slow] })
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const engine = yield* open
+              for (const onLost of ["resume", "fail"] as const) yield* engine.submit(Job.task(slow, onLost, { id: onLost, onLost }))
+              yield* Effect.sleep(5)
+            })
+          )
+          const engine = yield* open
+          yield* engine.awaitIdle
+          const ends = (yield* engine.list()).map(({ id, state }) => `${id} ${state._tag === "Ended" ? Job.endWord(state.outcome) : ""}`)
+          return [...ends, starts.filter((name) => name === "resume").length, starts.filter((name) => name === "fail").length]
+        }),
+      ["resume completed", "fail failed", 2, 1]
     ))
 })

@@ -118,7 +118,7 @@ export interface Options {
    */
   readonly tasks?: ReadonlyArray<Task.Task<never, unknown, unknown>> | undefined
   /**
-   * The folder in which each run that writes something has a folder of its own, with `stdout.txt`, `stderr.txt`, `log.txt`, and what its commands are told to write there. It goes when the run is forgotten.
+   * The folder in which each run that writes something has a folder of its own, with `stdout.txt`, `stderr.txt`, `log.txt`, and what its commands are told to write there. It goes when the run is forgotten. A folder is for one engine at a time, as a store is.
    *
    * @default none: what runs write is kept in memory, as far as `outputTail` goes
    */
@@ -131,6 +131,8 @@ export interface Options {
   readonly outputTail?: number | undefined
   /** Sees each change of a run's state. What it throws is logged and changes nothing. */
   readonly onChange?: ((run: Job.Run) => void) | undefined
+  /** Sees each run whose job reports progress with `Progress.report`. What it throws is logged and changes nothing. */
+  readonly onProgress?: ((run: Job.Run) => void) | undefined
 }
 
 /**
@@ -328,6 +330,7 @@ export type {
    * | `Cycle` | jobs wait for each other; `path` names them, the first again at the end | never |
    * | `DuplicateId` | another run has that id | with another id |
    * | `AlreadyRunning` | its last run has not ended | after that |
+   * | `NeverHolds` | its condition cannot hold at any time from now on | never |
    * | `NotStorable` | the engine has a store, and the job is no data; `why` says what is not | with `durability: "ephemeral"` |
    * | `UnknownFlavour` | the engine has no such flavour | never |
    * | `NeverFits` | it needs more of a limit than there is | after a `resize` |

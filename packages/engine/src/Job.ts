@@ -52,15 +52,18 @@
  * @since 0.1.0
  */
 import type * as Outcome from "@skein/core/Outcome"
+import type * as Progress from "@skein/core/Progress"
 import type * as Settings from "@skein/core/Settings"
 import type * as TaskGroup from "@skein/core/TaskGroup"
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type * as Condition from "./Condition.ts"
 import type * as Task from "@skein/parallel/Task"
 import type * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as construct from "./internal/construct.ts"
+import * as inside from "./internal/inside.ts"
 import type { JobOutput } from "./JobOutput.ts"
 import type * as references from "./internal/references.ts"
 
@@ -205,7 +208,34 @@ export interface Run {
   readonly attempts: number
   /** Why the attempts before the last one ended, oldest first; the last 16. */
   readonly attemptCauses: ReadonlyArray<Cause.Cause<unknown>>
+  /** What it reported last with `Progress.report`. */
+  readonly progress: Progress.Report | undefined
 }
+
+/**
+ * The job that a fiber runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Current {
+  readonly id: string
+  readonly name: string
+  /** The number of the attempt, from 1. It goes on to count after a crash. */
+  readonly attempt: number
+  /**
+   * The fencing token of the engine: larger than that of every engine before it on the same store, 0 without a store. A resource that refuses a token smaller than one that it has seen cannot be changed by an engine that was taken for dead.
+   */
+  readonly token: number
+}
+
+/**
+ * Gives the job that the calling fiber runs; nothing outside of jobs.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const current: Effect.Effect<Option.Option<Current>> = inside.current
 
 /**
  * One submitted job.

@@ -41,8 +41,7 @@
  * **Example** (A function whose calls are jobs)
  *
  * ```ts
- * import { Engine } from "@skein/engine"
- * import * as Launcher from "@skein/engine/Launcher"
+ * import { Engine, Launcher } from "@skein/engine"
  * import * as Effect from "effect/Effect"
  *
  * const resize = Launcher.define("resize", {
@@ -156,8 +155,7 @@ export interface Launcher<Args extends ReadonlyArray<unknown>, A, E, R> {
  * **Example** (Giving the result of one call to another, and options to one call)
  *
  * ```ts
- * import { Engine, Job } from "@skein/engine"
- * import * as Launcher from "@skein/engine/Launcher"
+ * import { Engine, Job, Launcher } from "@skein/engine"
  * import * as Effect from "effect/Effect"
  *
  * const largest = Launcher.define("largest", { call: Math.max })

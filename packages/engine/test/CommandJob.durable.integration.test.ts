@@ -1,4 +1,4 @@
-// Real here: the programs that are run, their files and folders, and an engine's store in memory that outlives the engine.
+// Real here: the programs that are run, their files and folders, and once a process with an engine that is killed; the other stores are in memory and outlive their engines.
 import * as Command from "@skein/node/Command"
 import * as OutputFile from "@skein/node/OutputFile"
 import * as Effect from "effect/Effect"
@@ -14,6 +14,7 @@ import * as Engine from "../src/Engine.ts"
 import * as Job from "../src/Job.ts"
 import * as JobOutput from "../src/JobOutput.ts"
 import * as JobStore from "../src/JobStore.ts"
+import * as SqliteStore from "../src/SqliteStore.ts"
 import { live, reasonOf, told } from "./engineKit.ts"
 
 let directory = ""
@@ -29,6 +30,15 @@ const script = (text: string, args: ReadonlyArray<CommandJob.Argument> = []): Co
 })
 
 const found = (engine: Engine.Engine, id: string): Effect.Effect<Job.Handle<any, any>> => Effect.map(engine.get(id), Option.getOrThrow)
+
+/** One that has ended may not have been collected yet. */
+const isAlive = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
+}
 
 const folders = (): ReadonlyArray<string> => fs.readdirSync(directory).toSorted()
 const folderOf = (id: string): string => join(directory, OutputFile.folderName(id))
@@ -108,6 +118,43 @@ describe("command jobs in a store", () => {
         expect(fs.readdirSync(folderOf("a")).toSorted()).toEqual(["command.sh", "stdout.txt"])
       })
     )
+  })
+
+  it("leave nothing running when their process is killed, and go on where it was", async () => {
+    const up = join(directory, "up")
+    const store = join(directory, "jobs.sqlite")
+    const runs = join(directory, "runs")
+    const child = `
+      import { Engine } from "@skein/engine"
+      import * as CommandJob from "@skein/engine/CommandJob"
+      import * as SqliteStore from "@skein/engine/SqliteStore"
+      import * as Effect from "effect/Effect"
+      const [up, path, directory] = process.argv.slice(1)
+      const command = { program: "echo try $$; if [ -e $1 ]; then echo done; else touch $1; exec sleep 300; fi", args: [up], options: { shell: "sh" } }
+      await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+        const engine = yield* Engine.make({ store: yield* SqliteStore.make({ path }), directory })
+        yield* engine.submit(CommandJob.make("a", command, { id: "a", onLost: "resume" }))
+        yield* Effect.never
+      })))
+    `
+    const text = await live(
+      Effect.gen(function* () {
+        const args = ["--input-type=module", "--eval", child, up, store, runs]
+        const running = yield* Command.start(
+          Command.make(process.execPath, args, { directory: join(import.meta.dirname, ".."), stdout: "ignore", stderr: "inherit" })
+        )
+        while (!fs.existsSync(up)) yield* Effect.sleep(5)
+        const first = yield* Effect.repeat(JobOutput.read(runs, "a"), { until: ({ stdout }) => stdout.text.endsWith("\n") })
+        process.kill(running.pid, "SIGKILL")
+        const pid = Number(/\d+/.exec(first.stdout.text)![0])
+        while (isAlive(pid)) yield* Effect.sleep(5)
+        const engine = yield* Engine.make({ store: yield* SqliteStore.make({ path: store }), directory: runs })
+        const handle = yield* found(engine, "a")
+        yield* handle.await
+        return (yield* handle.output).stdout.text
+      })
+    )
+    expect(text.replaceAll(/\d+/g, "n")).toBe("try n\ntry n\ndone\n")
   })
 
   it("are refused where they are no data, and run where they are ephemeral", () =>

@@ -379,7 +379,10 @@ describe("conditions", () => {
   it("fail the job when they can hold no more", async () => {
     const program = Effect.gen(function* () {
       const engine = yield* Engine.make()
-      return (yield* (yield* engine.submit(Job.make("a", { when: Condition.before(0), run: Effect.void }))).await)._tag
+      const over = Date.now() + 20
+      const late = yield* engine.submit(Job.make("late", { when: Condition.after(over), run: Effect.void }))
+      const when = Condition.before(over)
+      return (yield* (yield* engine.submit(Job.make("a", { after: late, when, run: Effect.void }))).await)._tag
     })
     expect(await live(program)).toBe("Failed")
   })

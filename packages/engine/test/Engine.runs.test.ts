@@ -1,3 +1,4 @@
+import { Progress } from "@skein/core"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -233,5 +234,46 @@ describe("Engine.dump", () => {
         "  c: waiting, waits for the end of a",
         "  d: waiting, waits for its condition: from 2100-01-01T00:00:00.000Z on"
       ]
+    ))
+})
+
+describe("a job that runs", () => {
+  it("may say how far it is, to the engine's observer and in its run", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const seen: Array<string> = []
+          const engine = yield* Engine.make({
+            onProgress: ({ id, progress }) => void seen.push(`${id} ${progress?.done} of ${progress?.total}`)
+          })
+          const run = Effect.gen(function* () {
+            yield* Progress.report({ done: 1, total: 2 })
+            yield* Effect.sleep(1)
+            yield* Progress.report({ done: 2, total: 2 })
+          })
+          const [a] = yield* engine.submitAll([Job.make("a", { id: "a", run })])
+          yield* a.join
+          return [seen, a.run.progress]
+        }),
+      [["a 1 of 2", "a 2 of 2"], { done: 2, total: 2, message: undefined }]
+    ))
+
+  it("knows which it is, and which attempt", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make()
+          const seen: Array<unknown> = []
+          const run = Effect.flatMap(Job.current, (current) =>
+            Effect.andThen(
+              Effect.sync(() => seen.push(Option.getOrThrow(current))),
+              Effect.fail("no")
+            )
+          )
+          const job = yield* engine.submit(Job.make("a", { id: "x", run, retry: { times: 1 } }))
+          yield* job.await
+          return [...seen, Option.isNone(yield* Job.current)]
+        }),
+      [{ id: "x", name: "a", attempt: 1, token: 0 }, { id: "x", name: "a", attempt: 2, token: 0 }, true]
     ))
 })

@@ -1,5 +1,6 @@
 import { Simulator } from "@skein/core/testing"
 import * as Cause from "effect/Cause"
+import * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -101,6 +102,41 @@ describe("Engine.submit", () => {
     })
     expect(await live(program)).toEqual({ _tag: "NeverFits", job: "a", resource: "gpu", needs: 3, limit: 2 })
   })
+
+  it("refuses a condition that cannot hold any more", async () => {
+    const program = Effect.gen(function* () {
+      const engine = yield* Engine.make()
+      const when = Condition.all(Condition.before(0), Condition.window({ from: "09:00", to: "17:00", zone: "UTC" }))
+      return yield* Effect.flip(engine.submit(Job.make("a", { run: Effect.void, when })))
+    })
+    expect((await live(program)).message).toMatch(/^job "a" would wait for ever: .*1970.*: does not hold at any time from/)
+  })
+
+  it("refuses a flavour that it does not have, and one that is only a limit", async () => {
+    const program = Effect.gen(function* () {
+      const engine = yield* Engine.make({ limits: { gpu: 2 }, flavours: { inline: Layer.empty } })
+      const reason = (flavour: string) => reasonOf(engine.submit(Job.make("a", { run: Effect.void, flavour })))
+      return [yield* reason("process"), yield* reason("gpu")]
+    })
+    const refused = (flavour: string) => ({ _tag: "UnknownFlavour", job: "a", flavour, known: ["inline"] })
+    expect(await live(program)).toEqual([refused("process"), refused("gpu")])
+  })
+
+  it("runs the tasks of a job where its flavour says, and takes one of the limit of that name", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const flavours = { there: Layer.succeed(TaskRunner.TaskRunner, { flavour: "there" }) }
+          const engine = yield* Engine.make({ flavours, limits: { there: 1 } })
+          const where = Effect.map(TaskRunner.TaskRunner, ({ flavour }) => flavour)
+          const used = Effect.map(engine.stats, ({ limits }) => limits["there"]!.used)
+          const run = Effect.zip(where, used)
+          const there = yield* engine.submit(Job.make("a", { run, flavour: "there" }))
+          const here = yield* engine.submit(Job.make("b", { run: where, after: there }))
+          return [yield* there.join, yield* here.join]
+        }),
+      [["there", 1], "inline"]
+    ))
 
   it("refuses needs of a limit that it does not have", async () => {
     const program = Effect.gen(function* () {

@@ -3,12 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import * as Condition from "../src/Condition.ts"
 import * as Engine from "../src/Engine.ts"
 import * as EngineStream from "../src/EngineStream.ts"
+import { make } from "../src/internal/engine.ts"
 import * as Job from "../src/Job.ts"
 import { always, flaky, stands } from "./engineKit.ts"
 
@@ -97,6 +99,23 @@ describe("EngineStream.ofJob", () => {
           return String(exit).includes("jobs wait for each other: self#1 → self#1")
         }),
       true
+    ))
+
+  it("never goes back where others are still to be told of changes before its first", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          // A slow journal: observers hear of a change when it has been written.
+          const engine = yield* Effect.orDie(make("Engine.make", {}, { append: () => Effect.sleep(5) }))
+          engine.subscribe(() => {})
+          const submit = engine.submit(Job.make("job", { id: "job", run: Effect.sleep(1) }))
+          const submitting = yield* Effect.forkChild(submit, { startImmediately: true })
+          yield* Effect.sleep(1)
+          const seen = yield* states(Option.getOrThrow(yield* engine.get("job")))
+          yield* Fiber.join(submitting)
+          return seen
+        }),
+      ["running 1", "completed"]
     ))
 
   it("does not hold up a job whose states nobody reads to the end", () =>
@@ -359,6 +378,41 @@ describe("EngineStream.changes", () => {
         "ReaderTooSlow",
         "more than 3 changes of an engine were left unread"
       ]
+    ))
+
+  it("is over when the engine has closed, after the last change", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const seen = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const engine = yield* Engine.make()
+              yield* engine.submit(Job.make("job", { run: Effect.never }))
+              const reader = yield* Effect.forkDetach(Stream.runCollect(lines(engine, { from: "start" })), { startImmediately: true })
+              yield* Effect.sleep(1)
+              return reader
+            })
+          )
+          const all = yield* Fiber.join(seen)
+          return all.at(-1)
+        }),
+      "job cancelled"
+    ))
+
+  it("is over at once on an engine that has closed, and tells how its runs ended", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const engine = yield* Engine.make()
+              yield* (yield* engine.submit(Job.make("job", { run: Effect.void }))).await
+              return engine
+            })
+          )
+          return yield* Stream.runCollect(lines(engine, { from: "start" }))
+        }),
+      ["job completed"]
     ))
 
   it("cannot hold up or change a job", () =>

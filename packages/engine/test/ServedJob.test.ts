@@ -12,7 +12,7 @@ import type * as servedJob from "../src/internal/launcher/servedJob.ts"
 import { make } from "../src/internal/launcher/servedJob.ts"
 import * as Job from "../src/Job.ts"
 import * as ServedJob from "../src/ServedJob.ts"
-import { always, stands, told } from "./engineKit.ts"
+import { always as alwaysScoped, stands, told } from "./engineKit.ts"
 
 // What serves here is no real server, for sockets cannot be simulated: it is ready after some time and serves until it is told to end. Real ones are in the integration test.
 
@@ -57,18 +57,18 @@ class StandIn {
 }
 
 /** Gives the same value under many schedules, beside an engine and an app. */
-const beside = <A>(
+const always = <A>(
   program: (engine: Engine.Engine, app: StandIn) => Effect.Effect<A, unknown, Scope.Scope>,
   expected: NoInfer<A>,
   options: Engine.Options = {}
-): Promise<void> => always(() => Effect.flatMap(Engine.make(options), (engine) => program(engine, new StandIn())), expected)
+): Promise<void> => alwaysScoped(() => Effect.flatMap(Engine.make(options), (engine) => program(engine, new StandIn())), expected)
 
 const missing = (server: ServedJob.Server): Effect.Effect<string, ServedJob.Address> =>
   Effect.map(Effect.flip(server.address), (error) => `${error._tag}: ${error.message}`)
 
 describe("a served job", () => {
   it("runs while it serves, and gives its address when it is ready", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const server = yield* ServedJob.submit(engine, app.job())
@@ -79,7 +79,7 @@ describe("a served job", () => {
     ))
 
   it("is cancelled as any job, after its app was stopped", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const server = yield* ServedJob.submit(engine, app.job())
@@ -91,7 +91,7 @@ describe("a served job", () => {
     ))
 
   it("completes when its app ends well, and then serves no more", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const server = yield* ServedJob.submit(engine, app.job())
@@ -104,7 +104,7 @@ describe("a served job", () => {
     ))
 
   it("fails when its app dies, as its address does", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const server = yield* ServedJob.submit(engine, app.job(5, {}, 1))
@@ -114,7 +114,7 @@ describe("a served job", () => {
     ))
 
   it("is tried again, and those who wait for its address wait on", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const server = yield* ServedJob.submit(engine, app.job(5, { retry: { times: 3, delay: 10 } }, 2))
@@ -125,7 +125,7 @@ describe("a served job", () => {
     ))
 
   it("fails those who wait for its address where it never starts", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const failed = yield* engine.submit(Job.make("failed", { run: Effect.fail("no") }))
@@ -136,7 +136,7 @@ describe("a served job", () => {
     ))
 
   it("takes no place of those who need it, unless it is told to", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const server = yield* ServedJob.submit(engine, app.job(5, { needs: { ports: 1 } }))
@@ -152,7 +152,7 @@ describe("a served job", () => {
     ))
 
   it("has an address of its own for each run", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const job = app.job()
@@ -168,7 +168,7 @@ describe("a served job", () => {
 
 describe("ServedJob.use", () => {
   it("hands over the address, and ends the job when its work is done", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const port = yield* ServedJob.use(engine, app.job(), (address) => Effect.succeed(address.port))
@@ -179,7 +179,7 @@ describe("ServedJob.use", () => {
     ))
 
   it("ends the job when its work fails", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const error = yield* Effect.flip(ServedJob.use(engine, app.job(), () => Effect.fail("no")))
@@ -189,7 +189,7 @@ describe("ServedJob.use", () => {
     ))
 
   it("interrupts its work when the server dies, and fails with why", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const log: Array<string> = []
@@ -207,7 +207,7 @@ describe("ServedJob.use", () => {
     ))
 
   it("keeps the place of the job that it is used in while its work goes on", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           let running = 0
@@ -217,8 +217,9 @@ describe("ServedJob.use", () => {
             () => Effect.sleep(20),
             () => Effect.sync(() => running--)
           )
-          const user = Job.make("user", { run: ServedJob.use(engine, app.job(), () => work) })
-          yield* engine.submitAll([user, Job.make("other", { run: work })])
+          const other = Job.make("other", { run: work })
+          const user = Job.make("user", { run: ServedJob.use(engine, app.job(), () => Effect.andThen(engine.submit(other), work)) })
+          yield* engine.submit(user)
           yield* engine.awaitIdle
           return most
         }),
@@ -227,7 +228,7 @@ describe("ServedJob.use", () => {
     ))
 
   it("leaves a job that was there already, by its key", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const first = yield* ServedJob.submit(engine, app.job(5, { key: "db" }))
@@ -277,7 +278,7 @@ describe("ServedJob.make", () => {
   })
 
   it("knows its runs among others", () =>
-    beside(
+    always(
       (engine, app) =>
         Effect.gen(function* () {
           const plain = Job.make("plain", { run: Effect.never })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Command from "./Command.ts"
+export * as OutputFile from "./OutputFile.ts"
 export * as Processes from "./Processes.ts"
 export * as ProcessTree from "./ProcessTree.ts"
 export * as ProgressLine from "./ProgressLine.ts"

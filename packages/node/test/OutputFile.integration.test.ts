@@ -196,21 +196,28 @@ describe("OutputFile.run", () => {
     const bytes = 3_000_000
     const taken: Array<number> = []
     let waits = 0
+    let overruns = 0
+    let isFull = false
     const slow: OutputFile.Target = {
       take: (piece) => {
         taken.push(piece.length)
+        if (isFull) overruns++
+        isFull = true
         return false
       },
       onRoom: (listener) => {
         waits++
-        setTimeout(listener, 1)
+        setTimeout(() => {
+          isFull = false
+          listener()
+        }, 1)
       },
       push: (piece) => void taken.push(piece.length)
     }
     const output = await Effect.runPromise(
       OutputFile.run(script(`head -c ${bytes} /dev/zero`, { overflow: "tail", maxBytes: 10 }), { stdout: slow })
     )
-    expect([taken.reduce((sum, n) => sum + n, 0), output.dropped.stdout, waits > 0]).toEqual([bytes, bytes - 10, true])
+    expect([taken.reduce((sum, n) => sum + n, 0), output.dropped.stdout, waits > 0, overruns]).toEqual([bytes, bytes - 10, true, 0])
   })
 
   it("lets a command that is stopped write its last words, however slow the target is", async () => {

@@ -7,7 +7,7 @@ import * as Task from "@skein/parallel/Task"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { answer, resultOf, type Subject, type SubjectOptions } from "../subject.ts"
+import { answer, type Answer, resultOf, type Subject, type SubjectOptions } from "../subject.ts"
 import { toEffect } from "../work.ts"
 
 type Told = Outcome.Outcome<unknown, unknown>
@@ -30,6 +30,18 @@ const inWordsOfACall = (timeout: number | undefined, startedAt: number): ((end: 
     const known = told.get(end) ?? translated(end)
     told.set(end, known)
     return known
+  }
+}
+
+/** What a store has is what was told; of what the close gave up it has that it waits. */
+const checkKept = (store: JobStore.JobStore, handles: ReadonlyArray<Job.Handle<unknown, unknown>>): void => {
+  const kept = new Map(Effect.runSync(store.list()).map(({ id, state }) => [id, state]))
+  for (const { id, state } of handles) {
+    if (state._tag !== "Ended") continue
+    const { outcome } = state
+    const isLeft = outcome._tag === "NotStarted" && outcome.reason._tag === "Closed"
+    const word = isLeft ? "waiting" : Job.endWord(outcome)
+    if (kept.get(id) !== word) throw new Error(`${id} is ${Job.endWord(outcome)}, and ${kept.get(id)} in the store`)
   }
 }
 
@@ -62,10 +74,10 @@ const jobs = (name: string, how: How): Subject => ({
           ...(how === "together" ? {} : { after: Job.on(gate, "ended") })
         })
       })
-      const store = how === "kept" ? { store: JobStore.memory(), tasks: [task] } : {}
+      const store = how === "kept" ? JobStore.memory() : undefined
       const all = Effect.scoped(
         Effect.gen(function* () {
-          const engine = yield* Engine.make({ limits: { jobs: concurrency }, grace, ...store })
+          const engine = yield* Engine.make({ limits: { jobs: concurrency }, grace, store, tasks: [task] })
           if (onOutcome !== undefined) {
             engine.subscribe(({ name, state }) => (state._tag === "Ended" && name !== "gate" ? onOutcome(told(state.outcome)) : undefined))
           }
@@ -75,7 +87,11 @@ const jobs = (name: string, how: How): Subject => ({
         })
       )
       const outcomes = (): ReadonlyArray<Told> => handles.flatMap(({ state }) => (state._tag === "Ended" ? [told(state.outcome)] : []))
-      return answer(timeout === undefined ? all : Deadline.within(all, timeout), () => resultOf(outcomes(), works.length))
+      const seen = (): Answer["result"] => {
+        if (store !== undefined) checkKept(store, handles)
+        return resultOf(outcomes(), works.length)
+      }
+      return answer(timeout === undefined ? all : Deadline.within(all, timeout), seen)
     })
 })
 

@@ -19,7 +19,7 @@ import { Durable } from "./durable.ts"
 import { type CoreSettings, EngineCore } from "./engineCore.ts"
 import { StateNotReached, SubmitError } from "./errors.ts"
 import { Inbox } from "./inbox.ts"
-import { jobOf } from "./inside.ts"
+import { awaitChange, jobOf } from "./inside.ts"
 import type { Journal } from "./journal.ts"
 import { openOutputs, optionNames, readSettings } from "./output/outputs.ts"
 import { restore } from "./restore.ts"
@@ -28,7 +28,7 @@ import { Refusal, Registrar } from "./submit.ts"
 import { type AnyTask, isTask } from "./work.ts"
 import { Works } from "./works.ts"
 
-const own = ["limits", "onClose", "retention", "onChange", "flavours", "store", "tasks", ...optionNames]
+const own = ["limits", "onClose", "retention", "onChange", "onProgress", "flavours", "store", "tasks", ...optionNames]
 const refused = ["concurrency", "timeout", "taskTimeout", "attemptTimeout", "queueTimeout", "retry", "span", "metrics"]
 
 const limitsFrom = (where: string, limits: unknown): Record<string, number> => {
@@ -67,8 +67,8 @@ const settingsOf = (where: string, options: Engine.Options, flavours: CoreSettin
   for (const name of refused) {
     if (name in options) throw new RangeError(`${where}: unknown option ${JSON.stringify(name)}, known are name, grace, ${own.join(", ")}`)
   }
-  if (options.onChange !== undefined && typeof options.onChange !== "function") {
-    throw Settings.mustBe(where, "onChange", "a function", options.onChange)
+  for (const name of ["onChange", "onProgress"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "function") throw Settings.mustBe(where, name, "a function", options[name])
   }
   return {
     pump: { ...pump, concurrency: Infinity },
@@ -80,7 +80,8 @@ const settingsOf = (where: string, options: Engine.Options, flavours: CoreSettin
     flavours,
     onClose: Settings.oneOf(where, "onClose", options.onClose, ["interrupt", "finish", "drain"]),
     retention: options.retention === undefined ? 10_000 : Settings.whole(where, "retention", options.retention, 0),
-    onChange: options.onChange
+    onChange: options.onChange,
+    onProgress: options.onProgress
   }
 }
 
@@ -322,7 +323,7 @@ class Face implements Engine.Engine {
         if (view === undefined && stands(run, wanted)) view = run.run
         return view !== undefined
       }
-      const wait = core.awaitChange(run, is)
+      const wait = awaitChange(run, is)
       const missed = (after?: Duration.Duration): StateNotReached => new StateNotReached({ id: run.id, wanted, state: run.status, after })
       const bounded =
         within === Infinity

@@ -1,5 +1,6 @@
 /** The state of an engine and every change of it: from submission through dependencies, conditions and limits to the end. */
 import * as Outcome from "@skein/core/Outcome"
+import type * as Progress from "@skein/core/Progress"
 import * as Settings from "@skein/core/Settings"
 import type * as TaskPump from "@skein/core/TaskPump"
 import type * as TaskRunner from "@skein/parallel/TaskRunner"
@@ -14,8 +15,8 @@ import type { Json } from "../JobStore.ts"
 import { type Durable, isLeaving, leaves } from "./durable.ts"
 import { maskOfEnd, Skipped } from "./ends.ts"
 import { EnginePump } from "./enginePump.ts"
-import { JobCycle, type StateNotReached } from "./errors.ts"
-import { jobOf, suspend } from "./inside.ts"
+import { JobCycle } from "./errors.ts"
+import { jobOf } from "./inside.ts"
 import type { Journal, JournalError } from "./journal.ts"
 import { Limits } from "./limits.ts"
 import type { Description } from "./description.ts"
@@ -30,6 +31,7 @@ export interface CoreSettings {
   readonly onClose: "drain" | "finish" | "interrupt"
   readonly retention: number
   readonly onChange: ((run: Job.Run) => void) | undefined
+  readonly onProgress: ((run: Job.Run) => void) | undefined
   readonly outputs: Outputs
   /** Where the tasks of jobs run, by name. */
   readonly flavours: ReadonlyMap<string, TaskRunner.TaskRunner>
@@ -112,6 +114,13 @@ export class EngineCore extends Steps {
     this.after(() => {
       for (const listener of [...this.listeners, ...(run.listeners ?? [])]) this.pump.observed("onChange", listener, view)
     })
+  }
+
+  /** What a running job says of itself. */
+  reported(run: Run, { done, message, total }: Progress.Progress): void {
+    run.progress = { done, total, message }
+    const { onProgress } = this.settings
+    if (onProgress !== undefined) this.pump.observed("onProgress", onProgress, run.run)
   }
 
   // From submission to the limits
@@ -528,24 +537,6 @@ export class EngineCore extends Steps {
 
   // Waiting
 
-  awaitRun(run: Run): Effect.Effect<Job.End<any, any>> {
-    return Effect.withFiber((fiber) => {
-      if (run.told) return Effect.succeed(run.end!)
-      const wait = suspend(
-        this,
-        fiber,
-        run,
-        () => run.told,
-        (wake) => {
-          const waiters = (run.waiters ??= new Set())
-          waiters.add(wake)
-          return () => void waiters.delete(wake)
-        }
-      )
-      return Effect.map(wait, () => run.end!)
-    })
-  }
-
   readonly awaitIdle: Effect.Effect<void> = Effect.withFiber((fiber) => {
     const self = jobOf(this, fiber)
     if (self !== undefined && self.end === undefined) return Effect.die(new JobCycle([self.id, self.id]))
@@ -559,27 +550,6 @@ export class EngineCore extends Steps {
       return Effect.sync(() => void this.idlers.delete(wake))
     })
   })
-
-  /** Waits until `is` says so of a run, or it has ended. */
-  awaitChange(run: Run, is: () => boolean): Effect.Effect<void, StateNotReached> {
-    return Effect.withFiber((fiber) =>
-      suspend(
-        this,
-        fiber,
-        run,
-        () => is() || run.told,
-        (wake) => {
-          const unsubscribe = run.subscribe(() => (is() ? wake() : undefined))
-          const waiters = (run.waiters ??= new Set())
-          waiters.add(wake)
-          return () => {
-            unsubscribe()
-            waiters.delete(wake)
-          }
-        }
-      )
-    )
-  }
 
   lend(run: Run): void {
     this.giveBack(run)

@@ -24,11 +24,16 @@ export class EnginePump extends TaskPump.TaskPump<any, any> {
   private next = 0
   private room = Infinity
   private scheduled = false
+  /** The runs that have an attempt, by index. */
+  private readonly begun = new Map<number, Run>()
   /** What the pump itself puts into the context of a task. */
   private own: ReadonlyArray<string> | undefined
 
   constructor(engine: EngineCore, owner: Fiber.Fiber<unknown, unknown>, settings: Settings.Settings) {
-    super(owner, settings)
+    super(owner, settings, (progress) => {
+      const run = this.begun.get(progress.index)
+      if (run !== undefined) engine.reported(run, progress)
+    })
     this.engine = engine
     this.dispatcher = Context.get(owner.context, Scheduler.Scheduler).makeDispatcher()
   }
@@ -87,6 +92,7 @@ export class EnginePump extends TaskPump.TaskPump<any, any> {
 
   override effectOf(task: TaskPump.Task<any, any>): Effect.Effect<any, any> {
     const run = task as Run
+    this.begun.set(run.index, run)
     const { context, job } = run.slot
     const input = job.places.size > 0 ? resolve(job.input, (place) => inputOf(run, place)) : job.input
     const effect = job.work.start(input)
@@ -148,6 +154,7 @@ export class EnginePump extends TaskPump.TaskPump<any, any> {
   }
 
   protected override onSettled(task: TaskPump.Task<any, any>, outcome: Outcome.Outcome<any, any>): void {
+    this.begun.delete(task.index)
     this.engine.attemptEnded(task as Run, outcome)
   }
 

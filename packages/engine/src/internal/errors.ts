@@ -12,6 +12,7 @@ export type SubmitReason =
   | { readonly _tag: "NeverFits"; readonly job: string; readonly resource: string; readonly needs: number; readonly limit: number }
   | { readonly _tag: "UnknownLimit"; readonly job: string; readonly resource: string; readonly known: ReadonlyArray<string> }
   | { readonly _tag: "UnknownFlavour"; readonly job: string; readonly flavour: string; readonly known: ReadonlyArray<string> }
+  | { readonly _tag: "NeverHolds"; readonly job: string; readonly because: string }
   | { readonly _tag: "NotStorable"; readonly job: string; readonly why: string }
   | { readonly _tag: "Closed" }
   | { readonly _tag: "NotRecorded"; readonly error: JournalError }
@@ -37,6 +38,8 @@ export class SubmitError extends Data.TaggedError("SubmitError")<{ readonly reas
         return `job ${quoted(reason.job)} needs ${quoted(reason.resource)}, which is no limit of this engine: ${reason.known.join(", ")}`
       case "UnknownFlavour":
         return `job ${quoted(reason.job)} needs the flavour ${quoted(reason.flavour)}, and this engine has ${reason.known.join(", ") || "none"}`
+      case "NeverHolds":
+        return `job ${quoted(reason.job)} would wait for ever: ${reason.because}`
       case "NotStorable":
         return `job ${quoted(reason.job)} cannot be kept in the engine's store: ${reason.why}`
       case "Closed":

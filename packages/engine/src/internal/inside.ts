@@ -2,6 +2,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Job from "../Job.ts"
 import type { EngineCore } from "./engineCore.ts"
 import { JobCycle } from "./errors.ts"
 import type { Run } from "./run.ts"
@@ -10,6 +12,12 @@ import type { Run } from "./run.ts"
 export const CurrentJob: Context.Reference<Run | undefined> = Context.Reference<Run | undefined>("@skein/engine/CurrentJob", {
   defaultValue: () => undefined
 })
+
+export const current: Effect.Effect<Option.Option<Job.Current>> = Effect.map(CurrentJob, (run) =>
+  run === undefined
+    ? Option.none()
+    : Option.some({ id: run.id, name: run.name, attempt: run.attempts, token: run.engine.durable?.owner.token ?? 0 })
+)
 
 /** The job of `engine` that a fiber is inside of, also through engines that live in jobs. */
 export const jobOf = (engine: EngineCore, fiber: Fiber.Fiber<unknown, unknown>): Run | undefined => {
@@ -67,6 +75,44 @@ export const suspend = (
     })
   })
 }
+
+/** Waits for the end of a run. */
+export const awaitRun = (run: Run): Effect.Effect<Job.End<any, any>> =>
+  Effect.withFiber((fiber) => {
+    if (run.told) return Effect.succeed(run.end!)
+    const wait = suspend(
+      run.engine,
+      fiber,
+      run,
+      () => run.told,
+      (wake) => {
+        const waiters = (run.waiters ??= new Set())
+        waiters.add(wake)
+        return () => void waiters.delete(wake)
+      }
+    )
+    return Effect.map(wait, () => run.end!)
+  })
+
+/** Waits until `is` says so of a run, or it has ended. */
+export const awaitChange = (run: Run, is: () => boolean): Effect.Effect<void> =>
+  Effect.withFiber((fiber) =>
+    suspend(
+      run.engine,
+      fiber,
+      run,
+      () => is() || run.told,
+      (wake) => {
+        const unsubscribe = run.subscribe(() => (is() ? wake() : undefined))
+        const waiters = (run.waiters ??= new Set())
+        waiters.add(wake)
+        return () => {
+          unsubscribe()
+          waiters.delete(wake)
+        }
+      }
+    )
+  )
 
 /** Calls `then` when `self` has back what it lent: at once if another of its fibers still waits (then it stays lent until that one is back too) or when it was asked to stop. */
 const takeBack = (engine: EngineCore, self: Run, then: () => void): void => {

@@ -1,5 +1,6 @@
 /** One run of a job, which is its own handle and its own task in the pump: one object a run. */
 import type * as Outcome from "@skein/core/Outcome"
+import type * as Progress from "@skein/core/Progress"
 import * as TaskPump from "@skein/core/TaskPump"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,7 @@ import { detailOf, endWord, JobCancelled, JobSkipped, JobTimedOut, lostIn, type 
 import type { EngineCore } from "./engineCore.ts"
 import { levels } from "./description.ts"
 import type { Queue, Waiter } from "./limits.ts"
+import { awaitRun } from "./inside.ts"
 import type { RunOutput } from "./output/outputs.ts"
 import { type Group, HandleTypeId } from "./references.ts"
 
@@ -147,6 +149,7 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
   /** Runs that have not ended and depend on it. Until there is none a store keeps it. */
   holders = 0
   out: RunOutput | undefined
+  progress: Progress.Report | undefined
   forgotten = false
 
   constructor(engine: EngineCore, slot: Omit<Slot, "latest">, id: string, rerunOf: string | undefined) {
@@ -198,7 +201,8 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
       startedAt: this.startedAt,
       endedAt: this.end?.endedAt,
       attempts: this.attempts,
-      attemptCauses: this.attemptCauses === undefined ? [] : [...this.attemptCauses]
+      attemptCauses: this.attemptCauses === undefined ? [] : [...this.attemptCauses],
+      progress: this.progress
     }
   }
 
@@ -224,7 +228,7 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
   }
 
   get await(): Effect.Effect<Job.End<any, any>> {
-    return this.engine.awaitRun(this)
+    return awaitRun(this)
   }
 
   get join(): Effect.Effect<any, any> {

@@ -3,6 +3,7 @@ import * as Settings from "@skein/core/Settings"
 import type * as Context from "effect/Context"
 import type * as Job from "../Job.ts"
 import type { Json } from "../JobStore.ts"
+import { satisfiable } from "./condition/satisfiable.ts"
 import { Description } from "./description.ts"
 import type { EngineCore } from "./engineCore.ts"
 import type { SubmitReason } from "./errors.ts"
@@ -111,6 +112,10 @@ export class Registrar {
     const before = engine.slots.get(job)
     if (before !== undefined && before.latest.end === undefined) throw new Refusal({ _tag: "AlreadyRunning", id: before.latest.id })
     this.fits(job)
+    if (job.when !== undefined) {
+      const could = satisfiable(job.when, engine.pump.now())
+      if (could.answer === "no") throw new Refusal({ _tag: "NeverHolds", job: job.id ?? job.name, because: could.because })
+    }
   }
 
   /** What the engine's store keeps of a job. */

@@ -58,13 +58,16 @@ class ServedWork implements Work {
     Effect.withFiber((fiber) => {
       const board = boardOf(Context.get(fiber.context, CurrentJob)!)
       return Effect.scoped(
-        Effect.flatMap(this.serve(input), (app) => {
-          board.put(app)
-          return Effect.ensuring(
-            app.awaitEnd,
-            Effect.sync(() => board.put(undefined))
+        Effect.flatMap(this.serve(input), (app) =>
+          Effect.andThen(
+            // Who is told of the address may cancel the job before it takes another step.
+            Effect.acquireRelease(
+              Effect.sync(() => board.put(app)),
+              () => Effect.sync(() => board.put(undefined))
+            ),
+            app.awaitEnd
           )
-        })
+        )
       )
     })
 }

@@ -30,7 +30,7 @@ const withJobLogger = new WeakMap<Loggers, Loggers>()
 export const provide = (map: Map<string, any>, output: RunOutput): void => {
   const loggers: Loggers = Context.get(Context.makeUnsafe<never>(map), Logger.CurrentLoggers)
   let all = withJobLogger.get(loggers)
-  if (all === undefined) withJobLogger.set(loggers, (all = new Set([...loggers, jobLogger, Logger.make<unknown, void>((o) => jobLogger.log(o))])))
+  if (all === undefined) withJobLogger.set(loggers, (all = new Set([...loggers, jobLogger])))
   map.set(Logger.CurrentLoggers.key, all)
   map.set(CurrentOutput.key, output)
 }

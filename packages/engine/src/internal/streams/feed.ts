@@ -47,8 +47,6 @@ export class Feed {
   private hasBegun = false
   private isInboxOpen = true
   private isRead = false
-  /** A reader has gone before the end. */
-  private wasLeft = false
   /** Jobs of its engine that read it or send to it. */
   private readonly partners = new Set<Run>()
   /** Counts what lets the producer look again: room, messages, readers that come and go. */
@@ -81,9 +79,7 @@ export class Feed {
   /** Notes that a job of the engine is at the other end. */
   private meet(fiber: Fiber.Fiber<unknown, unknown>): void {
     const job = jobOf(this.run.engine, fiber)
-    if (job === undefined || job === this.run || this.partners.has(job)) return
-    this.partners.add(job)
-    this.turn()
+    if (job !== undefined && job !== this.run) this.partners.add(job)
   }
 
   // The producer
@@ -143,7 +139,6 @@ export class Feed {
 
   private readonly untilRoom: Effect.Effect<void> = Effect.suspend(() => {
     if (this.makeRoom()) return Effect.void
-    if (!this.isRead && this.wasLeft && this.settings.onUnread === "stop") return this.stop("its reader left")
     return Effect.andThen(this.afterTurn(this.turns), this.untilRoom)
   })
 
@@ -183,9 +178,8 @@ export class Feed {
   readonly detach: Effect.Effect<void> = Effect.suspend(() => {
     this.isRead = false
     this.turn()
-    if (this.run.end !== undefined) return Effect.void
-    this.wasLeft = true
-    return this.settings.onUnread === "stop" ? Effect.asVoid(Effect.exit(this.cancel("its reader left"))) : Effect.void
+    if (this.run.end !== undefined || this.settings.onUnread !== "stop") return Effect.void
+    return Effect.asVoid(Effect.exit(this.cancel("its reader left")))
   })
 
   readonly pull: Effect.Effect<readonly [unknown], unknown> = Effect.withFiber((fiber) => {

@@ -71,10 +71,11 @@ export class Sink {
     const fd = this.#fd!
     const at = this.#position
     const bytes = this.#handOver()
+    let done = 0
     try {
-      for (let done = 0; done < bytes.length;) done += fs.writeSync(fd, bytes, done, bytes.length - done, at + done)
+      while (done < bytes.length) done += fs.writeSync(fd, bytes, done, bytes.length - done, at + done)
     } catch (error) {
-      this.#fail(error, at)
+      this.#fail(error, at + done)
     }
     this.#wake()
   }
