@@ -11,7 +11,7 @@ import * as Job from "../src/Job.ts"
 import * as JobStore from "../src/JobStore.ts"
 import { killed, session } from "./durableKit.ts"
 import { always, reasonOf, tell } from "./engineKit.ts"
-import { add, again, Broken, fails, lies, log, slow } from "./fixtures/jobTasks.ts"
+import { add, again, breaks, Broken, fails, lies, log, slow } from "./fixtures/jobTasks.ts"
 
 beforeEach(() => {
   log.length = 0
@@ -190,6 +190,41 @@ describe("a job in a store", () => {
         })
       ),
       ["completed", "waiting"]
+    ))
+
+  it("that fails while the engine finishes is tried again by the next", () =>
+    always(
+      fresh((store) =>
+        Effect.gen(function* () {
+          const wrong = Job.task(breaks, 20, { id: "x", retry: { times: 1 } })
+          yield* session(store, (engine) => Effect.andThen(engine.submit(wrong), Effect.sleep(10)), { onClose: "finish" })
+          const between = Effect.runSync(store.list()).map(({ attempts, state }) => `${state} ${attempts}`)
+          yield* session(store, (engine) => engine.awaitIdle)
+          return [...between, ...Effect.runSync(store.list()).map(({ attempts, state }) => `${state} ${attempts}`)]
+        })
+      ),
+      ["waiting 1", "failed 2"]
+    ))
+
+  it("that was lost waits, in the store too, until it has its limits again", () =>
+    always(
+      fresh((store) =>
+        Effect.gen(function* () {
+          const jobs = ["a", "b"].map((id) => Job.task(again, { name: id, millis: 100 }, { id }))
+          yield* killed(store, 50, (engine) => engine.submitAll(jobs))
+          return yield* session(
+            store,
+            (engine) =>
+              Effect.gen(function* () {
+                yield* engine.awaitState("a", "running")
+                yield* Effect.sleep(1)
+                return (yield* store.list()).map(({ attemptCauses, state }) => `${state}, lost ${attemptCauses.length}`)
+              }),
+            { limits: { jobs: 1 } }
+          )
+        })
+      ),
+      ["running, lost 1", "waiting, lost 1"]
     ))
 
   it("goes on to count its retries where its process died", () =>

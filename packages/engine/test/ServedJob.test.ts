@@ -331,5 +331,5 @@ describe("a served job whose user is interrupted at any step", () => {
     )
     expect(sweep.runs).toBeGreaterThan(50)
     expect([...ways].toSorted()).toEqual(["ended", "interrupted"])
-  })
+  }, 60_000)
 })

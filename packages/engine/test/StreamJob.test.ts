@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import * as Engine from "../src/Engine.ts"
 import * as Job from "../src/Job.ts"
+import * as JobStore from "../src/JobStore.ts"
 import * as StreamJob from "../src/StreamJob.ts"
 import { always, stands, told } from "./engineKit.ts"
 
@@ -568,5 +569,18 @@ describe("StreamJob.make", () => {
         "TypeError: StreamJob.output: job must be made by StreamJob.make, got an object (Description)",
         "TypeError: StreamJob.output: handle must be the handle of a stream job, got an object (Run)"
       ]
+    ))
+
+  it("is refused by a durable engine, unless it is ephemeral", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make({ store: JobStore.memory() })
+          const job = StreamJob.make("job", { run: numbers(2) })
+          const refusal = yield* Effect.flip(StreamJob.submit(engine, job))
+          const { stream } = yield* StreamJob.submit(engine, StreamJob.make("job", { run: numbers(2), durability: "ephemeral" }))
+          return [refusal.message.includes("its results are a stream of this process"), yield* readAll(stream)]
+        }),
+      [true, [0, 1]]
     ))
 })
