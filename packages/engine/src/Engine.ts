@@ -216,6 +216,8 @@ export interface Engine {
   readonly memory: (name: string) => Memory
   /** Waits until every job has ended, those that others have asked for by the engine's store among them. */
   readonly awaitIdle: Effect.Effect<void>
+  /** Waits until the store has failed, and gives why: the engine has stopped then, and its jobs are interrupted, for how they end could not be kept. Never ends otherwise. */
+  readonly awaitFailure: Effect.Effect<StoreError>
   /** Waits until the close of the engine's scope is over. */
   readonly awaitClosed: Effect.Effect<void>
   /** Waits until a run stands so; fails if it ends otherwise or the time is over. */

@@ -117,12 +117,12 @@ import type { Skipped } from "./internal/ends.ts"
 
 export {
   /**
-   * Says on one line how a job ended otherwise than by completing: the message of the error, the limit, the reason of the cancellation.
+   * Says on one line how a job ended: `completed`, the message of its error, its limit, the reason of its cancellation, the chain by which it was skipped.
    *
    * @category formatting
    * @since 0.1.0
    */
-  detailOf as formatEnd,
+  formatEnd,
   /**
    * Gives the word for an end.
    *

@@ -17,7 +17,7 @@
  * | a function that gives an effect | `run` |
  * | any other function: a built-in, a bound one, one that gives a promise | `call`; what it throws is a `Cause.UnknownError` |
  * | a portable task | `task`; runs where the `flavour` says, and a store keeps it |
- * | a command, a server, or whatever has a constructor of its own | `job`: a function that gives the `Job` |
+ * | a command, or whatever has a constructor of its own | `job`: a function that gives the `Job`, as `(folder: string) => CommandJob.make("list", { program: "ls", args: [folder] })` |
  *
  * `Job.result(other)` may stand in the place of an argument, or anywhere inside of one. Then the job waits for the other one, and the function gets its value. A function of `job` is called at once, so it does with them what its
  * constructor does.
@@ -25,7 +25,7 @@
  * **Guarantees**
  *
  * - Ownership: the job is the engine's. A call that has returned has left none behind that has not ended, unless it was told to.
- * - Interruption: of a call, its own job is cancelled and awaited; of `submit`, a job that was taken goes on.
+ * - Interruption: of a call, its own job is cancelled and awaited; of `submit`, a job that was taken goes on. A call is not interrupted while a store takes its job in.
  * - Failure: a call fails with the job's own errors, with the error that says why there is no value, or with `SubmitError`.
  * - Nesting: inside a job a launcher finds the engine that was there at the submit, and the calling job lends what it holds of the limits while it waits.
  *

@@ -482,6 +482,35 @@ describe("an engine on a store", () => {
       5
     ))
 
+  it("stops when its store fails, and says why", () =>
+    always(
+      fresh((store) =>
+        Effect.gen(function* () {
+          const full = new JobStore.StoreError({ store: "x", reason: { _tag: "Full" } })
+          let isFull = false
+          const filling: JobStore.JobStore = {
+            ...store,
+            own: Effect.map(store.own, (owner) => ({
+              ...owner,
+              append: (changes) => Effect.suspend(() => (isFull ? Effect.fail(full) : owner.append(changes)))
+            }))
+          }
+          return yield* session(filling, (engine) =>
+            Effect.gen(function* () {
+              const job = yield* engine.submit(Job.task(slow, { name: "s", millis: 50 }, { id: "s" }))
+              isFull = true
+              const refused = yield* Effect.flip(engine.submit(Job.task(add, { a: 1, b: 1 })))
+              const why = yield* engine.awaitFailure
+              yield* job.await
+              return [refused.reason._tag, why.reason._tag, (yield* store.list()).map(({ id }) => id)]
+            })
+          )
+        })
+      ),
+      ["NotRecorded", "Full", ["s"]],
+      20
+    ))
+
   it("forgets what is pruned, in the store too", () =>
     always(
       fresh((store) =>

@@ -75,6 +75,8 @@ const text = (value: unknown): string => {
   }
 }
 
+export const formatEnd = (end: Job.End<unknown, unknown>): string => (end._tag === "Skipped" ? formatBecause(end.because) : detailOf(end))
+
 export const formatBecause = (because: Job.Because): string => {
   const links: Array<string> = []
   for (let link: Job.Because | undefined = because; link !== undefined && links.length < 32; link = link.because) {

@@ -165,12 +165,14 @@ class Face implements Engine.Engine {
   readonly awaitIdle: Effect.Effect<void>
 
   readonly awaitClosed: Effect.Effect<void>
+  readonly awaitFailure: Effect.Effect<StoreError>
 
   constructor(core: EngineCore, registrar: Registrar) {
     this.core = core
     this.registrar = registrar
     this.awaitIdle = core.awaitIdle
     this.awaitClosed = core.awaitClosed
+    this.awaitFailure = Effect.map(core.awaitFailure, ({ cause }) => cause as StoreError)
   }
 
   get name(): string | undefined {

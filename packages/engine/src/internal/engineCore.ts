@@ -94,6 +94,7 @@ export class EngineCore extends Steps {
   protected override broke(cause: Cause.Cause<JournalError>): void {
     const failure = cause.reasons.find(Cause.isFailReason)
     this.broken = failure?.error ?? (Cause.squash(cause) as JournalError)
+    for (const wake of this.mourners) wake()
     this.pump.log(`${this.name ?? "an engine"} stops, for its journal failed: ${this.broken.message}`)
     this.after(() => this.pump.stop({ reason: { _tag: "Closed" } }, false))
   }
@@ -501,6 +502,17 @@ export class EngineCore extends Steps {
     this.stopped ??= { reason: { _tag: "Closed" } }
     this.pump.end()
   }
+
+  private readonly mourners = new Set<() => void>()
+
+  readonly awaitFailure: Effect.Effect<JournalError> = Effect.callback<JournalError>((resume) => {
+    const tell = (): void => {
+      if (this.broken !== undefined) resume(Effect.succeed(this.broken))
+    }
+    tell()
+    this.mourners.add(tell)
+    return Effect.sync(() => void this.mourners.delete(tell))
+  })
 
   private isClosed = false
   private readonly closers = new Set<() => void>()

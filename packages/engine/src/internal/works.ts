@@ -2,7 +2,7 @@
 import * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Effect from "effect/Effect"
 import type { Json } from "../JobStore.ts"
-import { type AnyTask, asItIs, isTask, ofTask, withTrouble, type Work } from "./work.ts"
+import { type AnyTask, asItIs, isTask, ofTask, type Portable, withTrouble, type Work } from "./work.ts"
 
 type Data = { readonly [key: string]: Json }
 
@@ -66,10 +66,16 @@ export class Works {
       }),
       {
         onFailure: why,
-        onSuccess: (value) => (isTask(value) ? ofTask(value) : why(`it exports no task named ${JSON.stringify(name)}`))
+        onSuccess: (value) => (isTask(value) ? found(value, data) : why(`it exports no task named ${JSON.stringify(name)}`))
       }
     )
   }
+}
+
+/** What is kept of it stays what it was found by. */
+const found = (task: AnyTask, data: Data): Work => {
+  const work = ofTask(task)
+  return { ...work, portable: { ...(work.portable as Portable), data: data as Portable["data"] } }
 }
 
 const failing = (data: Data, error: () => Error): Work => {

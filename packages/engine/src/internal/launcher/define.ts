@@ -18,7 +18,7 @@ type JobOptions = Job.Options<unknown>
 type Make = (args: ReadonlyArray<unknown>, options: JobOptions) => AnyJob
 type Fn = (...args: ReadonlyArray<unknown>) => unknown
 
-export interface Given extends Omit<JobOptions, "id"> {
+interface Given extends Omit<JobOptions, "id"> {
   readonly run?: unknown
   readonly call?: unknown
   readonly task?: unknown

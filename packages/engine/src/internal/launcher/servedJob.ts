@@ -82,7 +82,7 @@ export const make = (where: string, name: string, serve: Serve, input: unknown, 
   return new Description(where, name, new ServedWork(serve), input, { ...given, needs: light })
 }
 
-export const isServed = (job: unknown): boolean => job instanceof Description && job.work instanceof ServedWork
+const isServed = (job: unknown): boolean => job instanceof Description && job.work instanceof ServedWork
 
 /** Waits for the end of a run, and lends nothing meanwhile: another fiber of the job that waits goes on with its work. */
 const ended = (run: Run): Effect.Effect<void> =>
@@ -95,7 +95,7 @@ const ended = (run: Run): Effect.Effect<void> =>
   })
 
 /** One run: what waits for its address, and what waits for its end and fails with why it does not serve any more. */
-export interface Served {
+interface Served {
   readonly address: Effect.Effect<ServedJob.Address, unknown>
   readonly ended: Effect.Effect<never, unknown>
 }

@@ -174,7 +174,7 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
     }
     if (this.waiting.length === 0) return this.wait(looks ? this.wakesAt() : Infinity)
     if (running.size < places) return this.run(this.waiting.shift()!)
-    return overlap === "cancel" ? this.cancelRunning("its next tick has come") : this.wait(Infinity)
+    return overlap === "cancel" && !this.catchingUp ? this.cancelRunning("its next tick has come") : this.wait(Infinity)
   }
 
   private wait(at: number): Effect.Effect<void> {

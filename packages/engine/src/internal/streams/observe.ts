@@ -26,7 +26,7 @@ const watching = <W, A>(
     )
   )
 
-export const runOf = (where: string, option: string, handle: unknown): Run => {
+const runOf = (where: string, option: string, handle: unknown): Run => {
   if (handle instanceof Run) return handle
   throw new TypeError(Settings.mustBe(where, option, "the handle of a job", handle).message)
 }
