@@ -7,6 +7,8 @@
 import * as Deadline from "@skein/core/Deadline"
 import { Simulator } from "@skein/core/testing"
 import { Condition, Engine, Job } from "@skein/engine"
+import * as JobStore from "@skein/engine/JobStore"
+import * as Task from "@skein/parallel/Task"
 import {
   type Case,
   cleanBeforeReturn,
@@ -23,12 +25,14 @@ import {
   underEverySchedule
 } from "@skein/test/kit"
 import { folder, piece, places } from "../kit/flavours.ts"
+import { checkKept } from "../kit/kept.ts"
 import { always, ends, graph, tell, tellAll, told, whole } from "../kit/jobs.ts"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { afterAll, describe, expect, it } from "vitest"
@@ -515,5 +519,35 @@ describe("law 18: wherever anybody is interrupted, nothing leaks", () => {
     }
     const swept = await interruptAtEveryStep(undefined, text)
     expect(swept.interrupted.children).toBeGreaterThan(0)
+  })
+
+  it("and a store has of each job what was told of it", () => {
+    let store = JobStore.memory()
+    let handles: ReadonlyArray<Job.Handle<unknown, unknown>> = []
+    const tasks = (["a", "b", "c", "d"] as const).map((name) =>
+      Task.make(name, {
+        payload: Schema.Number,
+        success: Schema.Number,
+        error: Schema.String,
+        run: (n) => Effect.andThen(Effect.sleep(n), n === 2 ? Effect.fail("two") : Effect.succeed(n))
+      })
+    )
+    return everywhere(undefined, {
+      program: () =>
+        Effect.suspend(() => {
+          store = JobStore.memory()
+          handles = []
+          return Effect.scoped(
+            Effect.gen(function* () {
+              const engine = yield* Engine.make({ store, tasks, limits: { jobs: 2 } })
+              const [a, b, c, d] = tasks.map((task, n) => Job.task(task, n, { retry: { times: 1, delay: 1 } }))
+              const last = Job.with(d!, { after: [a!, b!], onUpstream: "run" })
+              handles = yield* engine.submitAll([a!, b!, c!, last, Job.task(tasks[0]!, 7, { after: c! })])
+              yield* engine.awaitIdle
+            })
+          )
+        }),
+      after: () => checkKept(store, handles)
+    })
   })
 })

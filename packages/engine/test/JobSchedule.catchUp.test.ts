@@ -54,6 +54,12 @@ describe("a process that slept", () => {
       ["+0", "+10", "+20", "+30", "+40", "+50", "+60", "missed 0", "skipped 0"]
     ))
 
+  it("cancels nothing of what is caught up", () =>
+    always(
+      () => slept({ catchUp: "all", overlap: "cancel" }, 3_000 + 20_000, 4_000),
+      ["+0", "+10", "+20", "+30", "+40", "+50", "+60", "missed 0", "skipped 0"]
+    ))
+
   it("takes a tick that is late by less than is allowed for one in time", () =>
     always(() => slept({ lateAfter: "5 seconds" }, 4_000), ["+0", "+10", "+20", "+30", "+40", "missed 0", "skipped 0"]))
 

@@ -141,6 +141,49 @@ describe("a schedule with a memory", () => {
     ))
 })
 
+describe("a process that dies between a submission and its note", () => {
+  for (const lost of [0, 1, 2, 3]) {
+    it(`has no tick twice when it is started again: ${lost} notes of 3 were made`, () =>
+      always(
+        () =>
+          Effect.gen(function* () {
+            const log: Array<string> = []
+            // The engine knows all that was submitted, as one with a store does.
+            const engine = yield* Engine.make()
+            const first = memory(untouched)
+            const dying: JobSchedule.Memory = {
+              load: first.load,
+              save: (state) => (first.saves < lost ? first.save(state) : Effect.void)
+            }
+            const schedule = make(log, { catchUp: "all" })
+            yield* Effect.scoped(Effect.andThen(JobSchedule.start(engine, schedule, { memory: dying }), Effect.sleep(25_000)))
+            const handle = yield* JobSchedule.start(engine, schedule, { memory: memory(first.state) })
+            yield* Effect.sleep(20_000)
+            return [log.filter((line) => line.startsWith("+")), handle.status.runs, handle.status.failures]
+          }),
+        [["+0", "+10", "+20", "+30", "+40"], 5, []]
+      ))
+  }
+
+  it("takes a tick whose job is forgotten for one that had its turn", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const log: Array<string> = []
+          const engine = yield* Engine.make()
+          const refusing: Engine.Engine = Object.assign(Object.create(engine) as Engine.Engine, {
+            submit: (job: Job.Job<unknown, unknown, unknown>) =>
+              job.id === "s@1970-01-01T00:00:00Z"
+                ? Effect.fail(new Engine.SubmitError({ reason: { _tag: "DuplicateId", id: job.id } }))
+                : engine.submit(job)
+          })
+          const handle = yield* JobSchedule.start(refusing, make(log, { runs: 2 }), { memory: memory(untouched) })
+          return [yield* handle.await, handle.status.failed, ...log]
+        }),
+      ["runs", 0, "+10", "-10"]
+    ))
+})
+
 describe("a schedule that is stopped at any step and started again", () => {
   const programs: Record<string, { readonly millis: number; readonly options: Partial<JobSchedule.Options<void>> }> = {
     "one at a time": { millis: 1_000, options: { overlap: "queue" } },

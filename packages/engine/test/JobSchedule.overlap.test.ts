@@ -1,7 +1,9 @@
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { describe, it } from "vitest"
 import * as Engine from "../src/Engine.ts"
 import { alarms } from "../src/internal/alarms.ts"
+import type { Run } from "../src/internal/run.ts"
 import * as Job from "../src/Job.ts"
 import * as JobSchedule from "../src/JobSchedule.ts"
 import { always } from "./engineKit.ts"
@@ -99,14 +101,15 @@ describe("jobs that a schedule has submitted", () => {
           const engine = yield* Engine.make()
           const made = JobSchedule.make("s", { every: 10_000, job: worker(log, 15_000) })
           yield* Effect.scoped(Effect.andThen(JobSchedule.start(engine, made), Effect.sleep(5_000)))
-          const other = JobSchedule.make("s@s", { every: 10_000, start: 3_000, job: worker(log, 1_000), runs: 1 })
+          const other = JobSchedule.make("s@s", { every: 10_000, start: 5_000, job: worker(log, 1_000), runs: 1 })
           yield* JobSchedule.start(engine, other)
+          yield* Effect.sleep(500)
           const again = yield* JobSchedule.start(engine, made)
           const { running } = again.status
           yield* Effect.sleep(17_000)
           return [running, [...log]]
         }),
-      [["s@1970-01-01T00:00:00Z"], ["+0 at 0", "+13 at 13", "-13 at 14", "-0 at 15", "+20 at 20"]]
+      [["s@1970-01-01T00:00:00Z"], ["+0 at 0", "+5 at 5", "-5 at 6", "-0 at 15", "+20 at 20"]]
     ))
 
   it("may share a key with each other: then there is one", () =>
@@ -122,5 +125,26 @@ describe("jobs that a schedule has submitted", () => {
           return [running, (yield* engine.stats).ended.completed]
         }),
       [["s@1970-01-01T00:00:00Z"], 1]
+    ))
+
+  it("are listened to until they end, or the schedule does", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make()
+          const listeners = () =>
+            Effect.map(engine.list(), (runs) =>
+              Effect.forEach(runs, ({ id }) => Effect.map(engine.get(id), (run) => (Option.getOrThrow(run) as unknown as Run).listeners?.size))
+            ).pipe(Effect.flatten)
+          const handle = yield* JobSchedule.start(engine, JobSchedule.make("s", { every: 10_000, job: worker([], 15_000) }))
+          yield* Effect.sleep(21_000)
+          const before = yield* listeners()
+          yield* handle.stop({ running: "leave" })
+          return [before, yield* listeners()]
+        }),
+      [
+        [0, 1],
+        [0, 0]
+      ]
     ))
 })

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import type { Tick } from "../src/internal/schedule/model.ts"
 import * as Job from "../src/Job.ts"
 import type * as JobSchedule from "../src/JobSchedule.ts"
@@ -68,3 +69,6 @@ export const memory = (state?: Json): Memory => new Memory(state)
 
 /** What is kept by a schedule that has had no tick yet, at the beginning of 1970. */
 export const untouched: Json = { last: "1969-12-31T23:59:59.999Z", runs: 0, paused: false }
+
+/** Without the warnings of schedules that end by an error. */
+export const quiet = Effect.provide(Logger.layer([]))

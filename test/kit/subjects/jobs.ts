@@ -7,6 +7,7 @@ import * as Task from "@skein/parallel/Task"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { checkKept } from "../kept.ts"
 import { answer, type Answer, resultOf, type Subject, type SubjectOptions } from "../subject.ts"
 import { toEffect } from "../work.ts"
 
@@ -30,18 +31,6 @@ const inWordsOfACall = (timeout: number | undefined, startedAt: number): ((end: 
     const known = told.get(end) ?? translated(end)
     told.set(end, known)
     return known
-  }
-}
-
-/** What a store has is what was told; of what the close gave up it has that it waits. */
-const checkKept = (store: JobStore.JobStore, handles: ReadonlyArray<Job.Handle<unknown, unknown>>): void => {
-  const kept = new Map(Effect.runSync(store.list()).map(({ id, state }) => [id, state]))
-  for (const { id, state } of handles) {
-    if (state._tag !== "Ended") continue
-    const { outcome } = state
-    const isLeft = outcome._tag === "NotStarted" && outcome.reason._tag === "Closed"
-    const word = isLeft ? "waiting" : Job.endWord(outcome)
-    if (kept.get(id) !== word) throw new Error(`${id} is ${Job.endWord(outcome)}, and ${kept.get(id)} in the store`)
   }
 }
 
