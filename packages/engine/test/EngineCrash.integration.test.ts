@@ -15,21 +15,31 @@ const moments = process.env["SKEIN_SOAK"] === "1" ? 200 : 10
 const folder = mkdtempSync(join(tmpdir(), "skein-crash-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+const start = (args: ReadonlyArray<string>) => {
+  const program = fileURLToPath(new URL("fixtures/crashProgram.ts", import.meta.url))
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+  let said = ""
+  let errors = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text))
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text))
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve))
+  const has = async (word: string): Promise<void> => {
+    while (!said.includes(word) && child.exitCode === null && child.signalCode === null) await sleep(1)
+  }
+  return { child, ended, has, said: () => said, errors: () => errors }
+}
+
 /** Starts the program, and kills it so long after it was ready, or before. Gives what it said. */
 const runFor = async (args: ReadonlyArray<string>, millis: number): Promise<string> => {
-  const program = fileURLToPath(new URL("fixtures/crashProgram.ts", import.meta.url))
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "inherit"] })
-  let said = ""
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text))
-  if (millis === Infinity) await ended
-  else {
-    while (!said.includes("ready") && child.exitCode === null) await sleep(1)
+  const { child, ended, errors, has, said } = start(args)
+  if (millis < Infinity) {
+    await has("ready")
     await Promise.race([sleep(millis), ended])
     child.kill("SIGKILL")
-    await ended
   }
-  return said
+  await ended
+  expect(errors()).toBe("")
+  return said()
 }
 
 const runsIn = (file: string): Promise<ReadonlyArray<StoredRun>> =>
@@ -40,6 +50,30 @@ const isOver = ({ state }: StoredRun): boolean => state !== "waiting" && state !
 const linesOf = (ledger: string): ReadonlyArray<string> => (existsSync(ledger) ? readFileSync(ledger, "utf8").split("\n").slice(0, -1) : [])
 
 const count = (lines: ReadonlyArray<string>, line: string): number => lines.filter((one) => one === line).length
+
+describe("A second process on the same file", () => {
+  it("runs nothing while the first has it, and goes on at once when that is killed", async () => {
+    const args = [join(folder, "two.db"), join(folder, "two.txt"), "5"]
+    const first = start([...args, "1000"])
+    await first.has("ready")
+    const second = start(args)
+    const refused = await second.ended
+    expect(second.errors()).toContain("is in use by another engine")
+    expect(refused).not.toBe(0)
+    first.child.kill("SIGKILL")
+    await first.ended
+    const third = start(args)
+    // What the first has submitted takes its time; the lock is what is looked at here.
+    await third.has("ready")
+    third.child.kill("SIGKILL")
+    await third.ended
+    expect(third.errors()).toBe("")
+    const lines = linesOf(args[1]!)
+    for (const { description, id } of await runsIn(args[0]!)) {
+      expect(count(lines, `+${id}`), id).toBeLessThanOrEqual(JSON.stringify(description).includes('"once"') ? 1 : 2)
+    }
+  }, 60_000)
+})
 
 describe("A process with an engine that is killed", () => {
   it(`loses no job, repeats no recorded end, and runs twice only what may, at ${moments} moments`, async () => {

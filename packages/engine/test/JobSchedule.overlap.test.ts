@@ -134,7 +134,9 @@ describe("jobs that a schedule has submitted", () => {
           const engine = yield* Engine.make()
           const listeners = () =>
             Effect.map(engine.list(), (runs) =>
-              Effect.forEach(runs, ({ id }) => Effect.map(engine.get(id), (run) => (Option.getOrThrow(run) as unknown as Run).listeners?.size))
+              Effect.forEach(runs, ({ id }) =>
+                Effect.map(engine.get(id), (run) => (Option.getOrThrow(run) as unknown as Run).listeners?.size)
+              )
             ).pipe(Effect.flatten)
           const handle = yield* JobSchedule.start(engine, JobSchedule.make("s", { every: 10_000, job: worker([], 15_000) }))
           yield* Effect.sleep(21_000)
