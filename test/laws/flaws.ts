@@ -361,7 +361,7 @@ export const flaws: Readonly<Record<string, Flaw>> = {
       [`${jobTests}/Engine.attempts.test.ts`, "interrupts a job that runs, and waits for its cleanup"],
       [`${jobTests}/Engine.durable.test.ts`, "that waits when its process is killed runs after that, with what its upstream gave before"],
       [`${jobTests}/Engine.durable.test.ts`, "that ran when its process was killed fails as lost, unless it may run again"],
-      ["packages/core/test/Progress.test.ts", "reaches the observer of the task's group, with the task's index and name"]
+      [jobFlaws, "is heard by observers of the engine and seen in its run, whatever they throw"]
     ]
   },
 

@@ -1,7 +1,7 @@
 /**
  * Submits a job again and again: at the ticks of an interval or of a cron expression.
  *
- * A schedule is an immutable description. Started, it owns one fiber and at most one alarm, both of which end with the scope; its jobs belong to the engine, which decides what becomes of them when it is closed.
+ * A schedule is an immutable description. Started, it owns two fibers and at most one alarm, which end with the scope; its jobs belong to the engine, which decides what becomes of them when it is closed.
  *
  * **When to use**
  *
@@ -19,8 +19,8 @@
  *
  * **Guarantees**
  *
- * - Ownership: when the scope closes the fiber and the alarm are gone, and nothing more is submitted.
- * - Interruption: at any step, and after a crash too, no tick has two jobs as long as there is a memory and the engine still knows the job: the id of a job is made of the name of the schedule and the instant of the tick.
+ * - Ownership: when the scope closes the fibers and the alarm are gone, and nothing more is submitted.
+ * - Interruption: at any step, and after a crash too where the engine has a store, no tick has two jobs, and under `"all"` none is lost: the id of a job is made of the name of the schedule and the instant of the tick.
  * - Failure: what a job fails with is seen in the status. Code that throws is a failure of its tick. What ends the schedule is what `await` fails with.
  * - Order: ticks become jobs in their order.
  * - Bounds: never more jobs at once than `overlap` allows, triggered ones aside, and never more ticks waiting than `queueLimit`.
@@ -30,7 +30,7 @@
  *
  * Under `"queue"` what comes due while a job runs waits for it, however long that takes: `catchUp` is for ticks that come due while none runs.
  *
- * An engine in memory forgets its jobs with its process. A memory alone then makes for jobs that are submitted at least once: a crash between a submission and its note repeats it.
+ * With an engine in memory and a `memory` of one's own that outlives it jobs are submitted at least once: the engine forgets its jobs with its process, and a crash between a submission and its note repeats it.
  *
  * **Example** (Running a job every second)
  *
@@ -187,6 +187,7 @@ export interface Memory {
  * | `MemoryUnreadable` | its memory holds something else; it has not started | with another memory |
  * | `JobThrew` | the function that makes the job threw when it was triggered; nothing was submitted | as the cause says |
  * | `Ended` | it was triggered when it had ended or was stopping | never |
+ * | `AlreadyStarted` | a schedule or sentinel of this name runs on the engine | when that has ended, or with another name |
  *
  * @category errors
  * @since 0.1.0
@@ -197,6 +198,7 @@ export type JobScheduleReason =
   | { readonly _tag: "MemoryUnreadable"; readonly state: Json }
   | { readonly _tag: "JobThrew"; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "Ended"; readonly by: EndedBy }
+  | { readonly _tag: "AlreadyStarted" }
 
 /**
  * A schedule has ended for a reason, or could not do what it was asked for. `reason` says why, and whether to try again.
@@ -225,6 +227,8 @@ export class JobScheduleError extends Data.TaggedError("JobScheduleError")<{
         return `${schedule} has no job: ${String(Cause.squash(reason.cause))}`
       case "Ended":
         return `${schedule} has ended: ${reason.by}`
+      case "AlreadyStarted":
+        return `${schedule} is not started, for one of this name runs`
     }
   }
 }
@@ -296,10 +300,12 @@ const readGrid = (where: string, options: Times, origin: number): Grid => {
  *
  * **Details**
  *
- * Its jobs run with the services that are there where it is started. Without a memory, and when it is started for the first time, no tick has been missed. With one it goes on where it was, also as paused, and jobs of earlier starts that have not ended
- * count as running.
+ * Its jobs run with the services that are there where it is started.
  *
- * It fails with `MemoryFailed` or `MemoryUnreadable`.
+ * What has to be known when it is started again is kept under its name by the engine: with a store, over restarts of the process. When it is started for the first time no tick has been missed; later it goes on where it was, as paused if it was, and
+ * jobs of earlier starts that have not ended count as running. `memory` keeps all that elsewhere.
+ *
+ * It fails with `MemoryFailed`, `MemoryUnreadable` or `AlreadyStarted`.
  *
  * @throws RangeError if an option is unknown
  * @category starting
@@ -313,8 +319,8 @@ export const start = <A, E, R>(
   const where = "JobSchedule.start"
   Settings.known(where, options, ["memory"])
   if (!(schedule instanceof Description)) throw new TypeError(Settings.mustBe(where, "schedule", "a JobSchedule", schedule).message)
-  const { memory } = options
   const { name, settings } = schedule
+  const memory: Memory = options.memory ?? engine.memory(`schedule:${name}`)
   const fault = (reason: JobScheduleReason): JobScheduleError => new JobScheduleError({ schedule: name, reason })
   const used = <T>(effect: Effect.Effect<T, unknown>): Effect.Effect<T, JobScheduleError> =>
     Effect.catchCause(effect, (cause) =>
@@ -324,13 +330,13 @@ export const start = <A, E, R>(
     const context = yield* Effect.context<R>()
     const shared = yield* alarms
     const random = yield* Random.Random
-    const state = memory === undefined ? undefined : yield* used(Effect.suspend(() => memory.load))
+    const state = yield* used(Effect.suspend(() => memory.load))
     let kept: Kept | undefined
     if (state !== undefined) {
       kept = readKept(state)
       if (kept === undefined) return yield* fault({ _tag: "MemoryUnreadable", state })
     }
-    const write = memory === undefined ? undefined : (state: Json) => used(Effect.suspend(() => memory.save(state)))
+    const write = (state: Json): Effect.Effect<void, JobScheduleError> => used(Effect.suspend(() => memory.save(state)))
     const timetable = new Timetable({ engine, alarms: shared, context }, settings, () => random.nextDoubleUnsafe(), kept, write, fault)
     return yield* timetable.start
   })

@@ -1,7 +1,7 @@
 /**
  * Submits a job each time a condition turns true.
  *
- * A sentinel is an immutable description. Started, it owns two fibers and what its condition waits with, all of which end with the scope; its jobs belong to the engine, which decides what becomes of them when it is closed.
+ * A sentinel is an immutable description. Started, it owns three fibers and what its condition waits with, all of which end with the scope; its jobs belong to the engine, which decides what becomes of them when it is closed.
  *
  * **When to use**
  *
@@ -63,6 +63,8 @@ import { Edges, type EdgeSettings } from "./internal/schedule/edges.ts"
 import type { EndedBy, Failure, Handle as SharedHandle, SharedOptions } from "./internal/schedule/model.ts"
 import { readShared, sharedNames } from "./internal/schedule/options.ts"
 
+export type { EndedBy, Failure, JobOf, OnFailure, Overlap, SharedOptions, Status, StopOptions, Tick } from "./internal/schedule/model.ts"
+
 /**
  * The options of a sentinel. Wrong values and unknown names are refused at once by a `RangeError`.
  *
@@ -110,6 +112,7 @@ export interface Handle<out A, out E = never> extends SharedHandle<A, E, Sentine
  * | `TooManyFailures` | so many jobs failed in a row as `onFailure` says; it has ended | when the reason of the last one is gone |
  * | `JobThrew` | the function that makes the job threw when it was triggered; nothing was submitted | as the cause says |
  * | `Ended` | it was triggered when it had ended or was stopping | never |
+ * | `AlreadyStarted` | a schedule or sentinel of this name runs on the engine | when that has ended, or with another name |
  *
  * @category errors
  * @since 0.1.0
@@ -119,6 +122,7 @@ export type SentinelReason =
   | { readonly _tag: "TooManyFailures"; readonly failures: ReadonlyArray<Failure> }
   | { readonly _tag: "JobThrew"; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "Ended"; readonly by: EndedBy }
+  | { readonly _tag: "AlreadyStarted" }
 
 /**
  * A sentinel has ended for a reason, or could not do what it was asked for. `reason` says why, and whether to try again.
@@ -145,6 +149,8 @@ export class SentinelError extends Data.TaggedError("SentinelError")<{
         return `${sentinel} has no job: ${String(Cause.squash(reason.cause))}`
       case "Ended":
         return `${sentinel} has ended: ${reason.by}`
+      case "AlreadyStarted":
+        return `${sentinel} is not started, for one of this name runs`
     }
   }
 }
@@ -182,12 +188,15 @@ export const make = <A, E = never, R = never>(name: string, options: Options<A, 
  *
  * **Details**
  *
- * Its jobs run with the services that are there where it is started. Jobs of earlier starts that have not ended count as running.
+ * Its jobs run with the services that are there where it is started. Jobs of earlier starts that have not ended count as running. It fails with `AlreadyStarted` only.
  *
  * @category starting
  * @since 0.1.0
  */
-export const start = <A, E, R>(engine: Engine.Engine, sentinel: Sentinel<A, E, R>): Effect.Effect<Handle<A, E>, never, R | Scope.Scope> => {
+export const start = <A, E, R>(
+  engine: Engine.Engine,
+  sentinel: Sentinel<A, E, R>
+): Effect.Effect<Handle<A, E>, SentinelError, R | Scope.Scope> => {
   if (!(sentinel instanceof Description)) throw new TypeError(Settings.mustBe("Sentinel.start", "sentinel", "a Sentinel", sentinel).message)
   const { name, settings } = sentinel
   return Effect.gen(function* () {

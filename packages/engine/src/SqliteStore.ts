@@ -10,7 +10,7 @@
  *
  * **Details**
  *
- * Three more files may lie beside `jobs.db`: `jobs.db-wal` and `jobs.db-shm` while somebody has it open, and after a crash until somebody opens it again; `jobs.db-owner`, which is empty and stays. Whoever owns the store holds a lock of the operating
+ * Three more files may lie beside `jobs.db`: `jobs.db-wal` and `jobs.db-shm` while somebody has it open, and until somebody opens it again after a crash, or where two closed it at the same moment; `jobs.db-owner`, which is empty and stays. Whoever owns the store holds a lock of the operating
  * system on the latter. It is free at the moment when the process ends, however that happens: a new owner has no time to wait for, and a machine that slept loses nothing.
  *
  * | the file | what happens |

@@ -21,7 +21,9 @@ describe("A job with a flavour", () => {
         process: Job.task(where, "process", { flavour: "process" })
       })
       const [here, thread, child] = yield* Effect.all([jobs.here.join, jobs.thread.join, jobs.process.join])
-      const logs = yield* Effect.forEach(Object.values(jobs), (job) => Effect.map(job.output, ({ log }) => /message="?(\w+)/.exec(log.text)?.[1]))
+      const logs = yield* Effect.forEach(Object.values(jobs), (job) =>
+        Effect.map(job.output, ({ log }) => /message="?(\w+)/.exec(log.text)?.[1])
+      )
       return [
         here.pid === process.pid && here.main,
         thread.pid === process.pid && !thread.main,

@@ -57,7 +57,7 @@ describe("the journal of an engine", () => {
           yield* Effect.forEach(jobs, (job) => engine.submit(job), { concurrency: "unbounded" })
           return appends
         }),
-      2
+      1
     ))
 
   it("refuses the job and stops the engine when it fails", () =>

@@ -239,7 +239,9 @@ describe("waiting inside a job", () => {
       () =>
         Effect.gen(function* () {
           const engine = yield* Engine.make({ limits: { jobs: 1 } })
-          const depth = (n: number): Job.Job<number, Engine.SubmitError | Job.JobCancelled | Job.JobSkipped | Job.JobTimedOut | Job.JobLost> =>
+          const depth = (
+            n: number
+          ): Job.Job<number, Engine.SubmitError | Job.JobCancelled | Job.JobSkipped | Job.JobTimedOut | Job.JobLost> =>
             Job.make(`depth ${n}`, {
               run:
                 n === 0 ? Effect.succeed(0) : Effect.flatMap(engine.submit(depth(n - 1)), (handle) => Effect.map(handle.join, (m) => m + 1))

@@ -1,5 +1,7 @@
 /** Flaws of other engines of jobs that no other test of this package speaks of; the table of all of them is test/laws/flaws.ts. */
+import * as Progress from "@skein/core/Progress"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { describe, expect, it } from "vitest"
 import * as Condition from "../src/Condition.ts"
@@ -107,6 +109,27 @@ describe("a cancel", () => {
     ))
 })
 
+describe("a job that says how far it is", () => {
+  it("is heard by observers of the engine and seen in its run, whatever they throw", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const heard: Array<string> = []
+          const engine = yield* Engine.make({
+            onProgress: ({ id, progress }) => {
+              heard.push(`${id} ${progress?.done} of ${progress?.total}`)
+              throw new Error("a bad observer")
+            }
+          })
+          const half = Effect.andThen(Progress.report({ done: 1, total: 2 }), Effect.sleep(1))
+          const handle = yield* engine.submit(Job.make("copy", { run: Effect.andThen(half, Progress.report({ done: 2, total: 2 })) }))
+          yield* handle.await
+          return [...heard, handle.run.progress?.done]
+        }).pipe(Effect.provideService(Logger.CurrentLoggers, new Set())),
+      ["copy#1 1 of 2", "copy#1 2 of 2", 2]
+    ))
+})
+
 describe("an end", () => {
   it("says why, whichever way it came", () =>
     always(
@@ -119,16 +142,25 @@ describe("an end", () => {
             Job.make("after", { after: bad, run: Effect.void }),
             Job.make("slow", { timeout: 5, run: Effect.never }),
             Job.make("queued", { queueTimeout: 3, run: Effect.void }),
-            Job.make("over", { when: Condition.before(-1), run: Effect.void })
+            Job.make("over", {
+              after: Job.on(bad, "ended"),
+              when: Condition.all(Condition.after(5), Condition.before(6)),
+              needs: { jobs: 0 },
+              run: Effect.void
+            }),
+            Job.make("late", { after: Job.afterAny(["over#5"]), when: Condition.before(5), run: Effect.void })
           ])
-          return yield* Effect.forEach(handles, (handle) => Effect.map(handle.await, told))
+          const past = yield* Effect.flip(engine.submit(Job.make("past", { when: Condition.before(-1), run: Effect.void })))
+          return [...(yield* Effect.forEach(handles, (handle) => Effect.map(handle.await, told))), past.reason._tag]
         }),
       [
         "failed disk full",
         'skipped: "bad" failed: disk full',
         "timed out by its task limit",
         "timed out by its queue limit",
-        "failed before 1969-12-31T23:59:59.999Z: can never hold any more"
+        "completed undefined",
+        "failed before 1970-01-01T00:00:00.005Z: can never hold any more",
+        "NeverHolds"
       ]
     ))
 

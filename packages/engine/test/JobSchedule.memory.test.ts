@@ -8,7 +8,7 @@ import * as Job from "../src/Job.ts"
 import * as JobSchedule from "../src/JobSchedule.ts"
 import type { Json } from "../src/JobStore.ts"
 import { always } from "./engineKit.ts"
-import { memory, untouched, worker } from "./JobScheduleKit.ts"
+import { memory, quiet, untouched, worker } from "./JobScheduleKit.ts"
 
 // Set by `pnpm soak`: the same suite at full size.
 const soak = process.env["SKEIN_SOAK"] === "1"
@@ -135,7 +135,7 @@ describe("a schedule with a memory", () => {
           const error = yield* Effect.flip(handle.await)
           yield* Effect.sleep(30_000)
           return [error.message, handle.status.endedBy, log]
-        }),
+        }).pipe(quiet),
       [`schedule "s" could not use its memory: Error: full`, "error", ["+0", "-0", "+10", "-10"]],
       3
     ))

@@ -7,11 +7,13 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
+import * as Condition from "../src/Condition.ts"
 import * as Engine from "../src/Engine.ts"
 import * as Job from "../src/Job.ts"
 import * as JobSchedule from "../src/JobSchedule.ts"
+import * as Sentinel from "../src/Sentinel.ts"
 import { always, reasonOf } from "./engineKit.ts"
-import { worker } from "./JobScheduleKit.ts"
+import { quiet, worker } from "./JobScheduleKit.ts"
 
 const job = Job.make("j", { run: Effect.void })
 
@@ -159,6 +161,28 @@ describe("the ticks of a schedule", () => {
       3
     ))
 
+  it("are the same for everybody who starts the schedule: it has no state", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const made = JobSchedule.make("s", { every: 10_000, job, runs: 3 })
+          const told: Array<number> = []
+          for (const wait of [0, 4_000]) {
+            yield* Effect.sleep(wait)
+            const handle = yield* JobSchedule.start(yield* Engine.make(), made)
+            yield* Effect.forkChild(
+              Effect.andThen(
+                Effect.sleep(25_000),
+                Effect.sync(() => told.push(handle.status.runs))
+              )
+            )
+          }
+          yield* Effect.sleep(60_000)
+          return told
+        }),
+      [3, 2]
+    ))
+
   it("cost nothing between them: a century of New Years is few steps", async () => {
     const run = await Simulator.run(() =>
       Effect.scoped(
@@ -205,7 +229,7 @@ describe("the jobs of a schedule", () => {
       ["ada", "ada", "ada"]
     ))
 
-  it("do not keep a schedule from which they come from being idle", () =>
+  it("leave the engine idle between them", () =>
     always(
       () =>
         Effect.gen(function* () {
@@ -276,7 +300,7 @@ describe("a job that fails", () => {
           const handle = yield* JobSchedule.start(engine, JobSchedule.make("s", { every: 1_000, job: failing, onFailure: "stop" }))
           const error = yield* Effect.flip(handle.await)
           return [error.message, error.reason._tag, handle.status.endedBy, handle.status.runs]
-        }),
+        }).pipe(quiet),
       [`schedule "s" stopped after a failure: s@1970-01-01T00:00:00Z failed: no luck`, "TooManyFailures", "error", 1],
       5
     ))
@@ -290,7 +314,7 @@ describe("a job that fails", () => {
           const handle = yield* JobSchedule.start(engine, JobSchedule.make("s", { every: 1_000, job: turns, onFailure: { stopAfter: 3 } }))
           const { reason } = yield* Effect.flip(handle.await)
           return reason._tag === "TooManyFailures" ? reason.failures.map(({ tick }) => tick.at) : []
-        }),
+        }).pipe(quiet),
       [3_000, 4_000, 5_000],
       5
     ))
@@ -566,6 +590,38 @@ describe("the handle of a schedule", () => {
           return [yield* handle.await, handle.status.failed]
         }),
       ["engine", 0]
+    ))
+
+  it("ends by the engine when that is closed between two ticks", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const engine = yield* Scope.provide(Engine.make(), scope)
+          const handle = yield* JobSchedule.start(engine, JobSchedule.make("s", { every: "1 day", start: 5_000, job }))
+          yield* Scope.close(scope, Exit.void)
+          const by = yield* handle.await
+          return [by, yield* Effect.clockWith((clock) => clock.currentTimeMillis)]
+        }),
+      ["engine", 0]
+    ))
+
+  it("is the only one of its name on its engine, until it has ended", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make()
+          const made = JobSchedule.make("s", { every: 10_000, start: 5_000, job })
+          const first = yield* JobSchedule.start(engine, made)
+          const again = yield* Effect.flip(JobSchedule.start(engine, made))
+          const sentinel = Sentinel.make("s", { when: Condition.always, job })
+          const other = yield* Effect.flip(Sentinel.start(engine, sentinel))
+          yield* first.stop()
+          yield* Sentinel.start(engine, sentinel)
+          yield* JobSchedule.start(yield* Engine.make(), made)
+          return [again.message, other.message]
+        }),
+      [`schedule "s" is not started, for one of this name runs`, `sentinel "s" is not started, for one of this name runs`]
     ))
 
   it("ends by its scope together with an engine in the same one", () =>

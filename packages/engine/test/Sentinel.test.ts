@@ -7,7 +7,7 @@ import * as Engine from "../src/Engine.ts"
 import * as Job from "../src/Job.ts"
 import * as Sentinel from "../src/Sentinel.ts"
 import { always } from "./engineKit.ts"
-import { worker } from "./JobScheduleKit.ts"
+import { quiet, worker } from "./JobScheduleKit.ts"
 
 /** A sentinel over a value that is set to each of the numbers in turn, one a second; odd ones are true. */
 const watched = (values: ReadonlyArray<number>, options: Partial<Sentinel.Options<void>> = {}, millis = 100) =>
@@ -138,7 +138,7 @@ describe("a sentinel", () => {
           const handle = yield* Sentinel.start(engine, Sentinel.make("s", { when, job: worker(log, 5_000) }))
           const error = yield* Effect.flip(handle.await)
           return [error.message, error.reason._tag, handle.status.endedBy, ...log]
-        }),
+        }).pipe(quiet),
       [`sentinel "s" cannot watch its condition: the sensor: failed with gone`, "ConditionFailed", "error", "+1 at 1", "-1 at 6"],
       5
     ))
@@ -153,9 +153,22 @@ describe("a sentinel", () => {
           })
           const error = yield* Effect.flip(handle.await)
           return [error.message, handle.status.runs]
-        }),
+        }).pipe(quiet),
       [`sentinel "s" stopped after failures in a row: s@1970-01-01T00:00:03Z failed: died: oops`, 2],
       5
+    ))
+
+  it("does not keep its engine from being idle", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const engine = yield* Engine.make()
+          const when = Condition.after(10_000)
+          const handle = yield* Sentinel.start(engine, Sentinel.make("s", { when, job: Job.make("j", { run: Effect.void }) }))
+          yield* engine.awaitIdle
+          return [handle.status.state, yield* Effect.clockWith((clock) => clock.currentTimeMillis)]
+        }),
+      ["active", 0]
     ))
 
   it("does not count edges in a pause", () =>

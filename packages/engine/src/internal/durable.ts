@@ -87,8 +87,12 @@ export const waitingOf = (run: Run): StoredChange => ({
 const changeOf = (run: Run): StoredChange | undefined => {
   const { id } = run
   const attempts = attemptsOf(run)
-  if (run.phase === "running") return { type: "running", id, attempts, startedAt: run.startedAt ?? run.engine.pump.now() }
-  if (run.end === undefined || run.left) return attempts === 0 ? undefined : waitingOf(run)
+  if (run.phase === "running") {
+    run.isToldOf = true
+    return { type: "running", id, attempts, startedAt: run.startedAt ?? run.engine.pump.now() }
+  }
+  // One that was given its limits, and then its engine was closed, is known to run.
+  if (run.end === undefined || run.left) return attempts === 0 && !run.isToldOf ? undefined : waitingOf(run)
   const state = run.status as Job.EndWord
   return { type: "ended", id, state, endedAt: endedAt(run), attempts, attemptCauses: causesOf(run), end: run.record! }
 }
@@ -98,6 +102,7 @@ const endedAt = (run: Run): number => run.end!.endedAt ?? run.engine.pump.now()
 const storedOf = (run: Run): StoredRun => {
   const { slot } = run
   const isOver = run.end !== undefined && !run.left
+  run.isToldOf = run.phase === "running"
   return {
     id: run.id,
     name: run.name,

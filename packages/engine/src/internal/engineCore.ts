@@ -99,8 +99,17 @@ export class EngineCore extends Steps {
     this.after(() => this.pump.stop({ reason: { _tag: "Closed" } }, false))
   }
 
-  protected override fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
+  protected override later(act: () => void): void {
+    this.pump.later(act)
+  }
+
+  private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(this.pump.baseContext)(effect)
+  }
+
+  protected override write(effect: Effect.Effect<void, JournalError>): Fiber.Fiber<void, JournalError> {
+    // Nobody may interrupt it, also not before its first step.
+    return Effect.runForkWith(this.pump.baseContext)(effect, { uninterruptible: true })
   }
 
   private to(run: Run, phase: Phase): void {

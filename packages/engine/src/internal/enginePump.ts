@@ -52,6 +52,10 @@ export class EnginePump extends TaskPump.TaskPump<any, any> {
     this.close()
   }
 
+  later(act: () => void): void {
+    this.dispatcher.scheduleTask(act, 0)
+  }
+
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true

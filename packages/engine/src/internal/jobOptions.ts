@@ -63,7 +63,8 @@ export interface Options<in E = never> {
    */
   readonly onUpstream?: "skip" | "run" | undefined
   /**
-   * What becomes of it when its process died, or its engine was closed, while it ran: another attempt when an engine opens the store again, or an end as failed with `JobLost`. After three losses it fails with either.
+   * What becomes of it when its process died while it ran: another attempt when an engine opens the store again, or an end as failed with `JobLost`. After three losses it fails with either. When its engine is closed while it runs, it waits in the store
+   * for the next engine, or is cancelled.
    *
    * @default "resume" for tasks that are `idempotent`, else "fail"
    */

@@ -67,6 +67,7 @@ class Restoration {
     const lost: Array<Run> = []
     for (const [i, run] of runs.entries()) {
       const { kept } = found[i]!
+      core.runs.set(run.id, run)
       run.past = {
         submittedAt: kept.submittedAt,
         startedAt: kept.startedAt,
@@ -119,12 +120,10 @@ class Restoration {
   }
 
   private end(run: Run, kept: StoredRun): void {
-    const { core } = this
     run.record = kept.end
     run.phase = "ended"
     run.end = endOf(run, kept)
     run.told = true
-    core.runs.set(run.id, run)
     let place = 0
     for (const { kind, members } of run.slot.job.groups) {
       for (const { mask } of members) {

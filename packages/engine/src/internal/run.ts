@@ -142,6 +142,8 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
   past: Past | undefined
   /** How it ends as soon as it is taken in: its last attempt was lost with its process. */
   lost: Job.End<any, any> | undefined
+  /** A store knows that it runs. */
+  isToldOf = false
   /** How it ended, as a store keeps it. */
   record: Json | undefined
   /** It ended only here: the engine was closed, and in the store it waits. */

@@ -25,8 +25,10 @@ export abstract class Steps {
 
   /** Finishes a step in memory. */
   protected abstract propagate(): void
-  /** Starts a fiber of the engine. */
-  protected abstract fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E>
+  /** Calls `act` in a later turn. */
+  protected abstract later(act: () => void): void
+  /** Starts the fiber of a write. */
+  protected abstract write(effect: Effect.Effect<void, JournalError>): Fiber.Fiber<void, JournalError>
   /** Called when nothing is left to be done. */
   protected abstract tellIdle(): void
   protected abstract broke(cause: Cause.Cause<JournalError>): void
@@ -47,27 +49,33 @@ export abstract class Steps {
     if (this.committing) return
     this.committing = true
     while (this.todo.length > 0 || this.changes.length > 0) {
-      const { changes, todo } = this
-      this.changes = []
-      this.todo = []
-      if (this.journal === undefined || changes.length === 0 || this.broken !== undefined) {
+      if (this.journal === undefined || this.changes.length === 0 || this.broken !== undefined) {
+        const { todo } = this
+        this.changes = []
+        this.todo = []
         for (const act of todo) act()
         continue
       }
-      const fiber = this.fork(this.journal.append(changes))
-      const exit = fiber.pollUnsafe()
-      if (exit === undefined) {
-        fiber.addObserver((exit) => {
-          this.appended(exit, todo)
-          this.committing = false
-          this.commit()
-        })
-        return
-      }
-      this.appended(exit, todo)
+      this.later(this.append)
+      return
     }
     this.committing = false
     this.tellIdle()
+  }
+
+  private readonly append = (): void => {
+    const { changes, todo } = this
+    this.changes = []
+    this.todo = []
+    const fiber = this.write(this.journal!.append(changes))
+    const done = (exit: Exit.Exit<void, JournalError>): void => {
+      this.appended(exit, todo)
+      this.committing = false
+      this.commit()
+    }
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) fiber.addObserver(done)
+    else done(exit)
   }
 
   /** Whether nothing is left to be done, neither here nor in a step that this one interrupts. */

@@ -92,19 +92,23 @@ export class Registrar {
     return new Run(this.engine, slot, id, rerunOf)
   }
 
-  /** Takes in runs that were found in a store, after those that have ended. */
+  /** Takes in runs that were found in a store. */
   restore(runs: ReadonlyArray<Run>): void {
-    for (const run of runs) if (run.end !== undefined) run.index = this.submitted++
-    this.admit(runs.filter((run) => run.end === undefined))
+    this.number(runs)
+    this.engine.admit(runs.filter((run) => run.end === undefined))
   }
 
   private admit(runs: ReadonlyArray<Run>): void {
+    this.number(runs)
+    this.engine.admit(runs)
+  }
+
+  private number(runs: ReadonlyArray<Run>): void {
     for (const run of runs) {
       const { needs, signature } = run.slot.job
       run.index = this.submitted++
-      run.queue = this.engine.limits.queueOf(signature, needs)
+      if (run.end === undefined) run.queue = this.engine.limits.queueOf(signature, needs)
     }
-    this.engine.admit(runs)
   }
 
   private check(job: Description): void {

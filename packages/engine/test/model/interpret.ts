@@ -247,10 +247,11 @@ class Interpreter {
           return how === "fail" ? Effect.fail(world.fresh("e")) : Effect.die(world.fresh("d"))
         })
         const other = waits === undefined ? undefined : world.descriptions[of.key - 1 - waits]?.runs.at(-1)
-        const wait = Effect.suspend(() => {
+        // What began is told of when it is over, wherever it is interrupted.
+        const wait = Effect.uninterruptibleMask((restore) => {
           if (other?.handle === undefined) return Effect.void
           judgeLend(world, attempt, other)
-          return Effect.onExit(other.handle.await, (exit) => Effect.sync(() => judgeReturn(world, attempt, exit)))
+          return Effect.onExit(restore(other.handle.await), (exit) => Effect.sync(() => judgeReturn(world, attempt, exit)))
         })
         const whole = Effect.sleep(takes).pipe(Effect.andThen(wait), Effect.andThen(end))
         return Effect.exit(stubborn ? whole : restore(whole)).pipe(

@@ -12,15 +12,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type * as Engine from "../../Engine.ts"
 import * as Job from "../../Job.ts"
 import type { Alarms } from "../alarms.ts"
 import { detailOf } from "../ends.ts"
 import { JobCycle, type SubmitError } from "../errors.ts"
 import { CurrentJob } from "../inside.ts"
+import { idOf, instantOf, isOfGrid, isOwn } from "./ids.ts"
 import type { EndedBy, Failure, Handle, Status, StopOptions, Tick } from "./model.ts"
 import type { Shared } from "./options.ts"
+import { Told } from "./told.ts"
 
 type AnyHandle = Job.Handle<unknown, unknown>
 type HowToStop = NonNullable<StopOptions["running"]>
@@ -33,6 +34,10 @@ export type Fault =
   | { readonly _tag: "TooManyFailures"; readonly failures: ReadonlyArray<Failure> }
   | { readonly _tag: "JobThrew"; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "Ended"; readonly by: EndedBy }
+  | { readonly _tag: "AlreadyStarted" }
+
+/** The names that are in use: jobs are known by them. */
+const started = new WeakMap<Engine.Engine, Set<string>>()
 
 class Threw extends Data.TaggedError("Threw")<{ readonly cause: Cause.Cause<unknown> }> {}
 
@@ -45,7 +50,7 @@ export interface Around {
 
 const keptFailures = 16
 
-export abstract class Recurrence<F> implements Handle<any, any, F> {
+export abstract class Recurrence<F> extends Told implements Handle<any, any, F> {
   readonly name: string
   protected readonly settings: Shared
   protected readonly alarms: Alarms
@@ -68,12 +73,11 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
   private ended: Exit.Exit<Exclude<EndedBy, "error">, F> | undefined
   private news = false
   private wakeUp: (() => void) | undefined
-  private version = 0
-  private readonly listeners = new Set<() => void>()
   private toSave = 0
   private saved = 0
 
   constructor(around: Around, settings: Shared) {
+    super()
     this.name = settings.name
     this.settings = settings
     this.engine = around.engine
@@ -102,17 +106,27 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
   // What it does, one thing after the other
 
   /** Runs it in a scope. */
-  get start(): Effect.Effect<this, never, Scope.Scope> {
+  get start(): Effect.Effect<this, F, Scope.Scope> {
     const close = Effect.sync(() => this.finish(Exit.succeed("scope")))
     const forked = Effect.forkScoped(Effect.provideContext(this.drive, this.context), { startImmediately: true })
     return Effect.andThen(
-      Effect.acquireRelease(this.adopt, () => close),
+      Effect.acquireRelease(Effect.andThen(this.register, this.adopt), () => close),
       Effect.map(forked, (fiber) => {
         // However it ended: also when a stranger interrupted it before its first step.
         fiber.addObserver((exit) => this.finish(this.told(exit)))
         return this
       })
     )
+  }
+
+  private get register(): Effect.Effect<void, F> {
+    return Effect.suspend(() => {
+      let names = started.get(this.engine)
+      if (names === undefined) started.set(this.engine, (names = new Set()))
+      if (names.has(this.name)) return Effect.fail(this.fault({ _tag: "AlreadyStarted" }))
+      names.add(this.name)
+      return Effect.void
+    })
   }
 
   /** What is told of the end of the fiber. */
@@ -138,7 +152,9 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
   }
 
   private get drive(): Effect.Effect<void, F> {
+    const closed = Effect.map(this.engine.awaitClosed, () => this.end({ by: "engine", running: "drain" }))
     const loop = Effect.gen({ self: this }, function* () {
+      yield* Effect.forkChild(closed, { startImmediately: true })
       yield* this.begin
       for (;;) {
         this.news = false
@@ -150,7 +166,7 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
     // Maybe nobody waits for it.
     return Effect.onExit(loop, (exit) => {
       const told = this.told(exit)
-      return Exit.isFailure(told) ? Effect.logWarning(`skein: ${this.name} has ended: ${detailOfCause(told.cause)}`) : Effect.void
+      return Exit.isFailure(told) ? Effect.logWarning(`skein: ${detailOfCause(told.cause)}`) : Effect.void
     })
   }
 
@@ -336,7 +352,7 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
   }
 
   protected tickAt(at: number, cause: Tick["cause"]): Tick {
-    return { at, cause, id: `${this.name}${cause === "trigger" ? "!" : "@"}${timeOf(at)}` }
+    return { at, cause, id: idOf(this.name, at, cause) }
   }
 
   protected get isListening(): boolean {
@@ -356,6 +372,7 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
   private finish(exit: Exit.Exit<Exclude<EndedBy, "error">, F>): void {
     if (this.ended !== undefined) return
     this.ended = exit
+    started.get(this.engine)?.delete(this.name)
     for (const { leave } of this.running.values()) leave()
     this.running.clear()
     this.waiting = []
@@ -363,25 +380,6 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
   }
 
   // The handle
-
-  /** Tells all who follow it. */
-  protected tell(): void {
-    this.version++
-    for (const listener of [...this.listeners]) listener()
-  }
-
-  private until(is: () => boolean): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (is()) return resume(Effect.void)
-      const look = (): void => {
-        if (!is()) return
-        this.listeners.delete(look)
-        resume(Effect.void)
-      }
-      this.listeners.add(look)
-      return Effect.sync(() => void this.listeners.delete(look))
-    })
-  }
 
   private get endedBy(): EndedBy | undefined {
     if (this.ended === undefined) return this.ending?.by
@@ -405,25 +403,22 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
     }
   }
 
-  get changes(): Stream.Stream<Status> {
-    return Stream.unfold(-1, (seen: number) => {
-      if (seen >= 0 && this.ended !== undefined && seen === this.version) return Effect.undefined
-      return Effect.map(
-        this.until(() => this.version !== seen),
-        () => [this.status, this.version] as const
-      )
-    })
+  /** A job may run before whoever submitted it has its handle. */
+  private get allKnown(): Effect.Effect<void> {
+    return this.until(() => this.starting === 0 || this.ended !== undefined)
   }
 
   get await(): Effect.Effect<Exclude<EndedBy, "error">, F> {
-    return Effect.withFiber((fiber) => {
+    const ended = Effect.flatMap(
+      this.until(() => this.ended !== undefined),
+      () => this.ended!
+    )
+    const checked = Effect.withFiber<Exclude<EndedBy, "error">, F>((fiber) => {
       const self: unknown = Context.get(fiber.context, CurrentJob)
-      for (const handle of this.running.keys()) if (handle === self) return Effect.die(new JobCycle([handle.id, this.name, handle.id]))
-      return Effect.flatMap(
-        this.until(() => this.ended !== undefined),
-        () => this.ended!
-      )
+      const own = [...this.running.keys()].find((handle) => handle === self)
+      return own === undefined ? ended : Effect.die(new JobCycle([own.id, this.name, own.id]))
     })
+    return Effect.andThen(this.allKnown, checked)
   }
 
   /** Changes what a memory keeps, and waits until it has been kept. */
@@ -465,9 +460,9 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
       if (ending !== undefined && waysToStop.indexOf(how) > waysToStop.indexOf(ending.running)) this.ending = { ...ending, running: how }
       this.wake()
       // A job that stops the schedule lends its place to those that it waits for, and is refused to wait for itself.
-      const jobs = how === "leave" ? Effect.void : Effect.forEach([...this.running.keys()], (handle) => handle.await, { discard: true })
+      const jobs = Effect.suspend(() => Effect.forEach([...this.running.keys()], (handle) => handle.await, { discard: true }))
       return Effect.andThen(
-        jobs,
+        how === "leave" ? Effect.void : Effect.andThen(this.allKnown, jobs),
         this.until(() => this.ended !== undefined)
       )
     })
@@ -478,20 +473,22 @@ export abstract class Recurrence<F> implements Handle<any, any, F> {
       const by = this.endedBy
       if (by !== undefined) return Effect.fail(this.fault({ _tag: "Ended", by }))
       const tick = this.tickAt(this.alarms.now(), "trigger")
-      return Effect.matchEffect(this.submit(tick), {
-        onFailure: (error) => Effect.fail(error instanceof Threw ? this.fault({ _tag: "JobThrew", cause: error.cause }) : error),
-        onSuccess: (handle) => {
-          this.track(handle!, tick)
-          this.tell()
-          return Effect.succeed(handle!)
-        }
-      })
+      this.starting++
+      return Effect.onExit(this.submit(tick), (exit) => {
+        this.starting--
+        if (Exit.isSuccess(exit)) this.track(exit.value!, tick)
+        this.tell()
+        return Effect.void
+      }).pipe(
+        Effect.mapBoth({
+          onFailure: (error) => (error instanceof Threw ? this.fault({ _tag: "JobThrew", cause: error.cause }) : error),
+          onSuccess: (handle) => handle!
+        })
+      )
     })
     return Effect.uninterruptible(Effect.provideContext(submitted, this.context))
   }
 }
-
-const isOfGrid = (tick: Tick): boolean => tick.cause === "due" || tick.cause === "late"
 
 const isSubmitError = (error: unknown): error is SubmitError => (error as { readonly _tag?: unknown } | undefined)?._tag === "SubmitError"
 
@@ -503,12 +500,3 @@ const detailOfCause = (cause: Cause.Cause<unknown>): string => {
     return "an error that cannot be shown"
   }
 }
-
-/** An instant as ids have it: whole seconds without a fraction. */
-export const timeOf = (at: number): string => new Date(at).toISOString().replace(".000Z", "Z")
-
-const idTail = /^[@!]([+-]?\d+-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)(?:\/\d+)?$/
-
-const isOwn = (name: string, id: string): boolean => id.startsWith(name) && idTail.test(id.slice(name.length))
-
-const instantOf = (name: string, id: string): number => Date.parse(idTail.exec(id.slice(name.length))![1]!)

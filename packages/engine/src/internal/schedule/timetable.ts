@@ -2,8 +2,9 @@
 import * as Effect from "effect/Effect"
 import type { Json } from "../../JobStore.ts"
 import { type Grid, none, type Ticks } from "./grid.ts"
+import { timeOf } from "./ids.ts"
 import type { Shared } from "./options.ts"
-import { type Around, type Fault, Recurrence, timeOf } from "./recurrence.ts"
+import { type Around, type Fault, Recurrence } from "./recurrence.ts"
 
 export interface TimetableSettings extends Shared {
   readonly grid: Grid
@@ -40,13 +41,13 @@ export class Timetable<F> extends Recurrence<F> {
     settings: TimetableSettings,
     random: () => number,
     kept: Kept | undefined,
-    write: ((state: Json) => Effect.Effect<void, F>) | undefined,
+    write: (state: Json) => Effect.Effect<void, F>,
     faultOf: (fault: Fault) => F
   ) {
     super(around, settings)
     this.settings = settings
     this.random = random
-    this.write = write ?? (() => Effect.void)
+    this.write = write
     this.faultOf = faultOf
     const now = this.alarms.now()
     this.horizon = kept === undefined || kept.last > now + farBack ? now - 1 : kept.last

@@ -33,7 +33,7 @@ export const textOf = (json: Json | object): string => {
 }
 
 /** Nearly all runs have no causes, no labels and nothing upstream. */
-export const none = "[]"
+const none = "[]"
 const listText = (list: ReadonlyArray<Json>): string => (list.length === 0 ? none : textOf(list))
 
 export const causesText = listText

@@ -105,6 +105,7 @@ export const open = (settings: Settings): Effect.Effect<SqliteClient.SqliteClien
       }
       yield* sql.withTransaction(
         Effect.gen(function* () {
+          // Another process may have made it, or brought it up, since it was looked at.
           const mark = yield* schema.read(sql)
           yield* known(path, mark, steps)
           yield* schema.migrate(sql, mark.version, steps)

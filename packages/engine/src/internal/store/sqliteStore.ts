@@ -190,7 +190,8 @@ class SqliteStore implements JobStore {
     )
   )
 
-  readonly watch: JobStore["watch"] = (listener) => this.failing(this.watching.add(listener))
+  readonly watch: JobStore["watch"] = (listener) =>
+    this.settings.path === file.inMemory ? this.watching.listeners.add(listener) : this.failing(this.watching.add(listener))
 }
 
 const runAll = (connection: Connection, statements: ReadonlyArray<appending.Bound>): Effect.Effect<void, SqlError> => {
