@@ -3,7 +3,7 @@ import { Simulator } from "@skein/core/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { describe, expect, it } from "vitest"
-import * as Engine from "../src/Engine.ts"
+import type * as Engine from "../src/Engine.ts"
 import * as Job from "../src/Job.ts"
 import * as JobStore from "../src/JobStore.ts"
 import { killed, session } from "./durableKit.ts"
@@ -51,7 +51,7 @@ const writingSlowly = (store: JobStore.JobStore, millis: number): JobStore.JobSt
 
 const startsOf = (id: string): number => log.filter((line) => line === `+${id}`).length
 
-export const program = (seed: number) =>
+const program = (seed: number) =>
   Effect.gen(function* () {
     log.length = 0
     const draw = random(seed)

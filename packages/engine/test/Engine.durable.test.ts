@@ -318,30 +318,26 @@ describe("a job in a store", () => {
 })
 
 describe("what a store cannot keep", () => {
-  const refusal = (job: Job.Job<any, any>, expected: string): Promise<void> =>
-    always(
-      fresh((store) =>
-        session(store, (engine) =>
-          Effect.map(reasonOf(engine.submit(job as Job.Job<unknown, unknown>)), (reason) => (reason as { readonly why?: string }).why)
-        )
-      ),
-      expected,
-      5
+  const refusalOf = (job: Job.Job<unknown, unknown>) =>
+    fresh((store) =>
+      session(store, (engine) => Effect.map(reasonOf(engine.submit(job)), (reason) => (reason as { readonly why?: string }).why))
     )
 
   it("is refused: a function of this process", () =>
-    refusal(Job.make("x", { run: Effect.void }), "its work is a function of this process, and no task or command"))
+    always(refusalOf(Job.make("x", { run: Effect.void })), "its work is a function of this process, and no task or command", 5))
 
   it("is refused: a condition over a ref", async () => {
     const ref = await Effect.runPromise(SubscriptionRef.make(0))
-    await refusal(
-      Job.task(add, { a: 1, b: 1 }, { when: Condition.ref(ref, (n) => n > 0) }),
-      "its condition is no data: it holds a ref, or code"
-    )
+    const when = Condition.ref(ref, (n) => n > 0)
+    await always(refusalOf(Job.task(add, { a: 1, b: 1 }, { when })), "its condition is no data: it holds a ref, or code", 5)
   })
 
   it("is refused: a Schedule", () =>
-    refusal(Job.task(add, { a: 1, b: 1 }, { retry: Schedule.recurs(2) }), "its retries are no data: they hold a Schedule, or code"))
+    always(
+      refusalOf(Job.task(add, { a: 1, b: 1 }, { retry: Schedule.recurs(2) })),
+      "its retries are no data: they hold a Schedule, or code",
+      5
+    ))
 
   it("is refused: an input that its schema does not accept", async () => {
     const bad = Job.task(add, { a: "one", b: 1 } as never)

@@ -12,7 +12,7 @@ import * as fixtures from "./fixtures/jobTasks.ts"
 const gone = new StoreError({ store: "gone", reason: { _tag: "Fenced" } })
 
 /** A process with an engine on a store. When it is killed nothing that it does is kept any more, and the store is free. */
-export const inProcess = <A, E>(
+const inProcess = <A, E>(
   store: JobStore,
   body: (engine: Engine.Engine) => Effect.Effect<A, E, Scope.Scope>,
   options: Engine.Options = {}
