@@ -16,6 +16,9 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const task = at("analysis.ts")
 const skein = at("../../../packages/cli/src/main.ts")
 
+/** What to look at next. */
+const another = `${paint("cyan", "One more")}        $ node_modules/.bin/node examples/src/build.ts  a build that is killed by SIGKILL in the middle, and goes on\n`
+
 interface Row {
   readonly index: number
   readonly status: string
@@ -56,6 +59,6 @@ export const throughShell = (
     const verdict = same ? "the same answers" : paint("red", "other answers")
     return {
       same,
-      line: `${paint("cyan", "From the shell")}  $ ${short}  ${count(answers)} files, ${verdict}, ${time(performance.now() - from)}\n`
+      line: `${paint("cyan", "From the shell")}  $ ${short}  ${count(answers)} files, ${verdict}, ${time(performance.now() - from)}\n${another}`
     }
   })
