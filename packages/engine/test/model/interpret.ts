@@ -86,7 +86,9 @@ class Interpreter {
     const { world } = this
     const change = (): void =>
       happened(world, `${resource} becomes ${to}`, () => {
-        if (world.used(resource) > to) world.met.add("narrowed")
+        // Whoever waited inside may have been given back what it lent, and not have gone on yet.
+        const back = world.returning().reduce((sum, run) => sum + world.need(run, resource), 0)
+        if (world.used(resource) + back > to) world.met.add("narrowed")
         world.limits[resource] = to
       })
     return Effect.suspend(() => {
