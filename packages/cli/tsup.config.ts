@@ -1,28 +1,40 @@
-import { defineConfig } from "tsup"
+import { defineConfig, type Options } from "tsup"
 
-/**
- * One file for the command itself, since loading a hundred modules takes longer than running most commands, and one for each thing it starts.
- */
-export default defineConfig({
-  entry: {
-    skein: "src/main.ts",
-    "boot/thread": "../node/src/boot/thread.ts",
-    "boot/process": "../node/src/boot/process.ts"
-  },
-  outDir: "dist",
+const shared: Options = {
   format: "esm",
   platform: "node",
   target: "node22",
   noExternal: [/./],
-  // Each file stands alone: a chunk would be one more to load.
-  splitting: false,
+  // `node:sqlite` has no other name.
+  removeNodeProtocol: false,
   treeshake: true,
   minify: true,
   keepNames: true,
   sourcemap: false,
   dts: false,
-  clean: true,
   silent: true,
   // A few packages below ours are still CommonJS.
   banner: { js: 'import { createRequire as skeinRequire } from "node:module"; const require = skeinRequire(import.meta.url);' }
-})
+}
+
+/**
+ * Few files, since loading a hundred modules takes longer than running most commands: what every start needs, and what `skein jobs` needs beyond that, which nobody else should wait for; and one for each thing that the command starts.
+ */
+export default defineConfig([
+  {
+    ...shared,
+    entry: { skein: "src/main.ts" },
+    outDir: "dist",
+    splitting: true,
+    // Both are built at once.
+    clean: ["!boot", "!boot/**"]
+  },
+  {
+    ...shared,
+    entry: { thread: "../node/src/boot/thread.ts", process: "../node/src/boot/process.ts" },
+    outDir: "dist/boot",
+    // Each file stands alone: a chunk would be one more to load.
+    splitting: false,
+    clean: true
+  }
+])

@@ -1,4 +1,4 @@
-/** What `skein run` and `skein map` can be told: the table from which flags are split, explained, completed and checked. */
+/** What `skein run` and `skein map` can be told, and how such a table is written: from it flags are split, explained, completed and checked. */
 import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
@@ -22,9 +22,12 @@ export type Conflict = readonly [one: string, other: string, why: string]
 /** Words that mean nothing: the caller's mistake. */
 export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
 
-const flag = (name: string, help: string, alias?: string): Entry => ({ name, help, alias, value: "none" })
-const text = (name: string, metavar: string, help: string, alias?: string): Entry => ({ name, metavar, help, alias, value: "one" })
-const word = (name: string, choices: ReadonlyArray<string>, help: string, alias?: string): Entry => ({
+/** A flag without a value. */
+export const flag = (name: string, help: string, alias?: string): Entry => ({ name, help, alias, value: "none" })
+/** A flag with any text. */
+export const text = (name: string, metavar: string, help: string, alias?: string): Entry => ({ name, metavar, help, alias, value: "one" })
+/** A flag with one of some words. */
+export const word = (name: string, choices: ReadonlyArray<string>, help: string, alias?: string): Entry => ({
   name,
   choices,
   help,

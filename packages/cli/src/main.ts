@@ -10,8 +10,9 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type Place, type Split, split } from "./commandLine.ts"
+import { type Split, split } from "./commandLine.ts"
 import * as flags from "./flags.ts"
+import * as jobs from "./jobs/flags.ts"
 import { map } from "./map.ts"
 import { run } from "./run.ts"
 import { nearest } from "./suggest.ts"
@@ -20,16 +21,17 @@ import { version } from "./version.ts"
 /** What GNU parallel says when it could not do its work. */
 const trouble = 255
 
-interface Subcommand {
-  readonly entries: ReadonlyArray<flags.Entry>
-  readonly about: string
-  readonly operands: string
-  readonly flagsAre: Place
-  readonly examples: ReadonlyArray<{ readonly command: string; readonly description: string }>
+interface Subcommand extends jobs.Subcommand {
   readonly handler: (split: Split, argv: ReadonlyArray<string>) => Effect.Effect<number, { readonly message: string }>
 }
 
-const subcommands: Readonly<Record<string, Subcommand>> = {
+/** Some commands under one name. */
+interface Family {
+  readonly about: string
+  readonly subcommands: Readonly<Record<string, Subcommand>>
+}
+
+const subcommands: Readonly<Record<string, Subcommand | Family>> = {
   run: {
     entries: flags.run,
     about:
@@ -67,22 +69,48 @@ const subcommands: Readonly<Record<string, Subcommand>> = {
       }
     ],
     handler: map
+  },
+  jobs: {
+    about: "Jobs that come after each other, wait for times and are kept in a file: submit, run, list, cancel and repeat them.",
+    subcommands: Object.fromEntries(
+      Object.entries(jobs.subcommands).map(([name, subcommand]) => [
+        name,
+        {
+          ...subcommand,
+          // What it needs is not for everybody to load.
+          handler: (split, argv) =>
+            Effect.flatMap(
+              Effect.promise(() => import("./jobs/command.ts")),
+              ({ run }) => run(name, split, argv)
+            )
+        }
+      ])
+    )
   }
 }
+
+const explanation = (name: string, entry: Subcommand | Family): Command.Command<string, unknown, unknown, never, never> => {
+  if (isFamily(entry)) {
+    return Command.make(name).pipe(
+      Command.withDescription(entry.about),
+      Command.withSubcommands(Object.entries(entry.subcommands).map(([word, one]) => explanation(word, one)) as never)
+    ) as never
+  }
+  const { about, entries, examples, operands } = entry
+  const words = operands === "" ? {} : { words: Argument.variadic(Argument.String(operands)) }
+  return Command.make(name, { ...flags.described(entries), ...words } as never, () => Effect.void).pipe(
+    Command.withDescription(about),
+    Command.withExamples(examples)
+  ) as never
+}
+
+const isFamily = (entry: Subcommand | Family): entry is Family => "subcommands" in entry
 
 /** effect/cli explains, completes and tells the version. It never sees the words of a command, which are not ours to read. */
 const explained = (args: ReadonlyArray<string>) => {
   const root = Command.make("skein").pipe(
     Command.withDescription("Programs and tasks over many inputs, a bounded number at once."),
-    Command.withSubcommands(
-      Object.entries(subcommands).map(([name, { about, entries, examples, operands }]) =>
-        Command.make(
-          name,
-          { ...flags.described(entries), words: Argument.variadic(Argument.String(operands)) } as never,
-          () => Effect.void
-        ).pipe(Command.withDescription(about), Command.withExamples(examples))
-      ) as never
-    )
+    Command.withSubcommands(Object.entries(subcommands).map(([name, entry]) => explanation(name, entry)) as never)
   )
   return Command.runWith(root, { version })(args).pipe(
     Effect.provide([CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }), NodeServices.layer]),
@@ -101,27 +129,49 @@ const unreadable = (argv: ReadonlyArray<string>): boolean => {
 }
 
 const main = (argv: ReadonlyArray<string>): Effect.Effect<number> => {
-  const [name, ...rest] = argv
   if (unreadable(argv))
     return complain("skein: an argument is no UTF-8, and cannot be passed on as it is; give such inputs to a shell of your own")
-  if (name === undefined) return Effect.as(explained(["--help"]), trouble)
+  return dispatch([], argv, subcommands, argv)
+}
+
+/** `path` are the words that were read: the names of commands, the family first. */
+const dispatch = (
+  path: ReadonlyArray<string>,
+  [name, ...rest]: ReadonlyArray<string>,
+  known: Readonly<Record<string, Subcommand | Family>>,
+  argv: ReadonlyArray<string>
+): Effect.Effect<number> => {
+  const program = ["skein", ...path].join(" ")
+  if (name === undefined) return Effect.as(explained([...path, "--help"]), trouble)
   if (name.startsWith("-")) {
-    if (name === "-h" || name === "-v" || about.test(name)) return explained(argv)
+    if (name === "-h" || name === "-v" || about.test(name)) return explained([...path, name, ...rest])
     const meant = name.startsWith("--") ? nearest(name.slice(2), ["help", "version", "completions"]) : undefined
-    return complain(`skein: unknown flag ${name}${meant === undefined ? "" : `; did you mean --${meant}?`}\nskein --help lists them`)
+    return complain(
+      `${program}: unknown flag ${name}${meant === undefined ? "" : `; did you mean --${meant}?`}\n${program} --help lists them`
+    )
   }
-  const subcommand = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
-  if (subcommand === undefined) {
-    const meant = nearest(name, Object.keys(subcommands))
-    const hint = meant === undefined ? "" : `; did you mean skein ${meant}?`
-    return complain(`skein: there is no command ${JSON.stringify(name)}${hint}\nskein --help lists them`)
+  const found = Object.hasOwn(known, name) ? known[name] : undefined
+  if (found === undefined) {
+    const meant = nearest(name, Object.keys(known))
+    const hint = meant === undefined ? "" : `; did you mean ${program} ${meant}?`
+    return complain(`${program}: there is no command ${JSON.stringify(name)}${hint}\n${program} --help lists them`)
   }
+  return isFamily(found) ? dispatch([...path, name], rest, found.subcommands, argv) : start([...path, name], found, rest, argv)
+}
+
+const start = (
+  path: ReadonlyArray<string>,
+  subcommand: Subcommand,
+  rest: ReadonlyArray<string>,
+  argv: ReadonlyArray<string>
+): Effect.Effect<number> => {
+  const program = ["skein", ...path].join(" ")
   const words = split(rest, flags.shapes(subcommand.entries), subcommand.flagsAre)
-  if (Result.isFailure(words)) return complain(`skein ${name}: ${words.failure.message}\nskein ${name} --help lists the flags`)
+  if (Result.isFailure(words)) return complain(`${program}: ${words.failure.message}\n${program} --help lists the flags`)
   const asked = words.success.flags.find((flag) => about.test(flag))
-  if (asked !== undefined) return explained([name, asked])
+  if (asked !== undefined) return explained([...path, asked])
   return subcommand.handler(words.success, argv).pipe(
-    Effect.catch(({ message }) => complain(`skein ${name}: ${message}`)),
+    Effect.catch(({ message }) => complain(`${program}: ${message}`)),
     Effect.catchDefect((defect) => complain(`skein: this is a fault of skein, please report it\n${Cause.pretty(Cause.die(defect))}`))
   )
 }
