@@ -1,7 +1,7 @@
 import { Simulator } from "@skein/core/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { describe, expect, it } from "vitest"
 import * as Engine from "../src/Engine.ts"
 import * as Job from "../src/Job.ts"
@@ -55,6 +55,33 @@ describe("a schedule with a memory", () => {
           return log
         }),
       ["+40", "-40"]
+    ))
+
+  it("knows what was missed since it was started for the first time, also if there was no tick before it died", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const log: Array<string> = []
+          const kept = memory()
+          yield* Effect.sleep(5_000)
+          yield* once(make(log, { catchUp: "all" }), 3, kept)
+          yield* Effect.sleep(20_000)
+          yield* once(make(log, { catchUp: "all" }), 10, kept)
+          return log.filter((line) => line.startsWith("+"))
+        }),
+      ["+10", "+20", "+30"]
+    ))
+
+  it("has noted what it submitted when its scope has closed", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const kept = memory(untouched)
+          const slow: JobSchedule.Memory = { load: kept.load, save: (state) => Effect.delay(kept.save(state), 2_000) }
+          yield* once(make([]), 1, slow)
+          return kept.state as Json
+        }),
+      { last: "1970-01-01T00:00:00Z", runs: 1, paused: false }
     ))
 
   it("skips what was missed while it was down", () => always(() => restarted({ lateAfter: 0 }), ["+0", "+10", "+50"]))
@@ -164,6 +191,25 @@ describe("a process that dies between a submission and its note", () => {
         [["+0", "+10", "+20", "+30", "+40"], 5, []]
       ))
   }
+
+  it("leaves a tick to the next start that a closing engine did not take", () =>
+    always(
+      () =>
+        Effect.gen(function* () {
+          const log: Array<string> = []
+          const kept = memory(untouched)
+          const schedule = make(log, { catchUp: "all", overlap: { allow: 2 } }, 15_000)
+          const scope = yield* Scope.make()
+          const engine = yield* Scope.provide(Engine.make({ onClose: "drain" }), scope)
+          const handle = yield* JobSchedule.start(engine, schedule, { memory: kept })
+          yield* Effect.sleep(5_000)
+          yield* Scope.close(scope, Exit.void)
+          const by = yield* handle.await
+          yield* once(schedule, 10, kept)
+          return [by, ...log.filter((line) => line.startsWith("+"))]
+        }),
+      ["engine", "+0", "+10", "+20"]
+    ))
 
   it("takes a tick whose job is forgotten for one that had its turn", () =>
     always(

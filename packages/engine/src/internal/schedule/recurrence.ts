@@ -251,14 +251,16 @@ export abstract class Recurrence<F> extends Told implements Handle<any, any, F> 
       onFailure: (cause) => this.refused(tick, cause),
       onSuccess: (handle) => {
         if (handle !== undefined) this.track(handle, tick)
+        return true
       }
     })
-    const counted = Effect.map(submitted, () => {
+    const kept = Effect.flatMap(submitted, (hadItsTurn) => {
       this.starting--
-      this.runs++
+      if (hadItsTurn) this.runs++
       this.tell()
+      return hadItsTurn ? this.keep : Effect.void
     })
-    return Effect.uninterruptible(Effect.andThen(counted, this.keep))
+    return Effect.uninterruptible(kept)
   }
 
   /** Gives no handle where the job was submitted before and is forgotten by now. */
@@ -288,12 +290,17 @@ export abstract class Recurrence<F> extends Told implements Handle<any, any, F> 
     return free(1)
   }
 
-  private refused(tick: Tick, cause: Cause.Cause<SubmitError | Threw>): void {
+  /** Says whether that was the turn of the tick: where the engine takes no jobs any more, it is one for the next start. */
+  private refused(tick: Tick, cause: Cause.Cause<SubmitError | Threw>): boolean {
     const error: unknown = Cause.squash(cause)
     const reason = isSubmitError(error) ? error.reason._tag : undefined
-    if (reason === "Closed" || reason === "NotRecorded") return this.end({ by: "engine", running: "drain" })
+    if (reason === "Closed" || reason === "NotRecorded") {
+      this.end({ by: "engine", running: "drain" })
+      return false
+    }
     const detail = error instanceof Threw ? detailOfCause(error.cause) : detailOfCause(cause)
     this.fail({ tick, how: reason === undefined ? "threw" : "refused", detail })
+    return true
   }
 
   private track(handle: AnyHandle, tick: Tick): void {
