@@ -3,6 +3,7 @@
 // ---- @skein/node -----------------------------------------------------------------------------------------
 
 export * as Command from "./Command.ts";
+export * as OutputFile from "./OutputFile.ts";
 export * as Processes from "./Processes.ts";
 export * as ProcessTree from "./ProcessTree.ts";
 export * as ProgressLine from "./ProgressLine.ts";
@@ -140,6 +141,46 @@ export interface Options {
     readonly buffer?: number | undefined;
 }
 export declare const events: (flavour: Flavour, options?: Options) => Stream.Stream<Event>;
+
+// ---- @skein/node/OutputFile ------------------------------------------------------------------------------
+
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import type * as Command from "./Command.ts";
+import type { OutputFileError } from "./internal/output/failure.ts";
+import * as folder from "./internal/output/folder.ts";
+import type { Target } from "./internal/output/tee.ts";
+export { OutputFileError, type Reason } from "./internal/output/failure.ts";
+export type { FileTail } from "./internal/output/folder.ts";
+export type { Target } from "./internal/output/tee.ts";
+export interface Options {
+    readonly buffer?: number | undefined;
+}
+export interface OutputFile extends Target {
+    readonly path: string;
+    readonly size: number;
+    readonly failure: OutputFileError | undefined;
+    readonly write: (data: string | Uint8Array) => Effect.Effect<void>;
+    readonly push: (data: string | Uint8Array) => void;
+    readonly take: (data: string | Uint8Array) => boolean;
+    readonly flush: Effect.Effect<void, OutputFileError>;
+    readonly close: Effect.Effect<void>;
+}
+export declare const make: (path: string, options?: Options) => Effect.Effect<OutputFile, never, Scope.Scope>;
+export declare const makeUnsafe: (path: string, options?: Options) => OutputFile;
+export declare const run: (command: Command.Command, to: {
+    readonly stdout?: Target | undefined;
+    readonly stderr?: Target | undefined;
+}) => Effect.Effect<Command.Output, Command.CommandError>;
+export declare const folderName: (text: string) => string;
+export declare const absolutePath: (path: string) => string;
+export declare const makeFolder: (path: string) => Effect.Effect<void, OutputFileError>;
+export declare const removeFolder: (path: string) => Effect.Effect<void, OutputFileError>;
+export declare const moveAside: (path: string) => Effect.Effect<string | undefined, OutputFileError>;
+export declare const listFolders: (path: string) => Effect.Effect<ReadonlyArray<string>, OutputFileError>;
+export declare const readTail: (path: string, options?: {
+    readonly bytes?: number | undefined;
+}) => Effect.Effect<folder.FileTail, OutputFileError>;
 
 // ---- @skein/node/ProcessTree -----------------------------------------------------------------------------
 

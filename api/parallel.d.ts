@@ -573,9 +573,13 @@ export interface Task<in P, out A, out E = never> {
     readonly json: Json;
 }
 export interface Json {
-    readonly payload: (text: string) => unknown;
-    readonly success: (value: unknown) => string;
-    readonly error: (error: unknown) => string;
+    readonly payload: JsonText;
+    readonly success: JsonText;
+    readonly error: JsonText;
+}
+export interface JsonText {
+    readonly read: (text: string) => unknown;
+    readonly write: (value: unknown) => string;
 }
 export interface EffectOptions<P extends AnySchema, A extends AnySchema, E extends AnySchema, R> {
     readonly module?: {
