@@ -129,7 +129,7 @@ export const make = (
     throw Settings.mustBe(where, "workingDirectory", `"inherit" for a command with a directory`, workingDirectory)
   }
   // Wrong options of the command are refused now, not when it runs.
-  commandOf(where, filled(form) as Form)
+  void commandOf(where, filled(form) as Form)
   return new Description(where, name, commandWork(workingDirectory), form, given as Given) as never
 }
 

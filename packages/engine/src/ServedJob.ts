@@ -138,7 +138,7 @@ const serverOf = (where: string, name: string, app: unknown, input: unknown, ser
     return ServedApp.make(Object.defineProperty(at, "name", { value: app.name === "" ? name : app.name }), served)
   }
   // Refuses wrong options now: to make it starts nothing.
-  serve(undefined)
+  void serve(undefined)
   return serve
 }
 

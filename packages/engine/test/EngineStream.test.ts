@@ -435,7 +435,7 @@ describe("EngineStream.changes", () => {
   it("refuses options that it does not know and values that are wrong", () => {
     const refused = (options: unknown): string => {
       try {
-        EngineStream.changes({} as Engine.Engine, options as EngineStream.ChangesOptions)
+        void EngineStream.changes({} as Engine.Engine, options as EngineStream.ChangesOptions)
         return "taken"
       } catch (error) {
         return String(error)

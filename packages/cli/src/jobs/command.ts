@@ -108,8 +108,12 @@ const open = (path: string, access: Command["access"]) =>
     if (path === "" || path === ":memory:" || path.startsWith("file:")) {
       return yield* new UsageError({ message: `--store must be the name of a file, got ${JSON.stringify(path)}` })
     }
-    if (access === "make") yield* Effect.try({ try: () => mkdirSync(dirname(path), { recursive: true }), catch: (error) => error as Error })
-    else if (!existsSync(path)) {
+    if (access === "make") {
+      yield* Effect.try({
+        try: () => mkdirSync(dirname(path), { recursive: true }),
+        catch: (error) => new UsageError({ message: `there can be no job store at ${path}: ${(error as Error).message}` })
+      })
+    } else if (!existsSync(path)) {
       return yield* new UsageError({
         message: `there is no job store at ${path}; skein jobs submit makes one, --store or SKEIN_STORE names another`
       })

@@ -1,5 +1,6 @@
 /** Finds the work of stored jobs again: a task among those that the engine was given or in its module, a command from its words. */
 import * as TaskRunner from "@skein/parallel/TaskRunner"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Json } from "../JobStore.ts"
 import { type AnyTask, asItIs, isTask, ofTask, type Portable, withTrouble, type Work } from "./work.ts"
@@ -37,12 +38,9 @@ export class Works {
   private search(data: Data): Effect.Effect<Work> {
     const { export: name, kind, module, name: task } = data as { readonly [key: string]: string }
     if (kind === "command") {
-      return Effect.match(
-        Effect.tryPromise({
-          try: async () => (await import("./output/commandData.ts")).workOf(data),
-          catch: (error) => (error instanceof Error ? error : new Error(String(error)))
-        }),
-        { onFailure: (error) => failing(data, () => error), onSuccess: (work) => work }
+      return Effect.matchCause(
+        Effect.promise(async () => (await import("./output/commandData.ts")).workOf(data)),
+        { onFailure: (cause) => failing(data, () => Cause.prettyErrors(cause)[0]!), onSuccess: (work) => work }
       )
     }
     const known = this.tasks.get(task!)
