@@ -206,7 +206,7 @@ export interface Engine {
   /** Runs a job again that has ended: a new run, with what its upstream jobs give now. */
   readonly rerun: <A = unknown, E = unknown>(which: Job.Handle<A, E> | string) => Effect.Effect<Job.Handle<A, E>, SubmitError>
   /** Forgets runs that have ended, all of a filter, and gives how many there were. One that a job which has not ended depends on stays. */
-  readonly prune: (filter?: Filter) => Effect.Effect<number>
+  readonly prune: (filter?: Filter) => Effect.Effect<number, StoreError>
   /** Starts nothing more and interrupts what runs, as the close does, and waits for the ends. */
   readonly interrupt: Effect.Effect<void>
   /** Changes limits. A smaller one stops nobody: what runs ends first. Limits that are not named stay as they are. */
@@ -242,8 +242,8 @@ export interface Engine {
  */
 export interface Memory {
   readonly load: Effect.Effect<Json | undefined>
-  /** Keeps a value in the place of the last one, or none. It is kept when this is done; where the store fails it is not, as with the jobs of that engine. */
-  readonly save: (value: Json | undefined) => Effect.Effect<void>
+  /** Keeps a value in the place of the last one, or none. It is kept when this is done. */
+  readonly save: (value: Json | undefined) => Effect.Effect<void, StoreError>
 }
 
 /**

@@ -69,7 +69,7 @@ export class Description {
 
   constructor(where: string, name: string, work: Work, input: unknown, o: Given, createdAt = Date.now()) {
     if (typeof name !== "string" || name === "") throw Settings.mustBe(where, "name", "a string that is not empty", name)
-    this.name = name
+    this.name = wellFormed(where, "name", name)
     this.work = work
     this.input = input
     this.given = o
@@ -113,23 +113,36 @@ const groupOfPlace = (place: Place): Group => ({
   members: [{ ref: place.ref, mask: place.isResult ? maskOf.completed : all }]
 })
 
+/** Half of a pair of surrogates is no character, and files keep none. */
+const wellFormed = (where: string, option: string, text: string): string => {
+  if (text.isWellFormed()) return text
+  throw Settings.mustBe(where, option, "well-formed text", text)
+}
+
+/** The entries of a record that names things. */
+export const namesOf = (where: string, option: string, value: unknown): ReadonlyArray<readonly [string, unknown]> => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw Settings.mustBe(where, option, "a record", value)
+  const entries = Object.entries(value)
+  for (const [name] of entries) {
+    if (name === "__proto__") throw Settings.mustBe(where, option, "a record without __proto__", name)
+    wellFormed(where, option, name)
+  }
+  return entries
+}
+
 const nonEmpty = (where: string, option: string, value: unknown): string | undefined => {
   if (value === "") throw Settings.mustBe(where, option, "a string that is not empty", value)
-  return Settings.text(where, option, value)
+  const text = Settings.text(where, option, value)
+  return text === undefined ? undefined : wellFormed(where, option, text)
 }
 
 const time = (where: string, option: string, value: unknown): number =>
   value === undefined ? Infinity : Settings.millis(where, option, value)
 
-const recordOf = (where: string, option: string, value: unknown): Record<string, unknown> => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw Settings.mustBe(where, option, "a record", value)
-  return value as Record<string, unknown>
-}
-
 const needsOf = (where: string, value: unknown, flavour: string | undefined): Readonly<Record<string, number>> => {
   if (value === undefined && flavour === undefined) return oneJob
   const needs: Record<string, number> = { jobs: 1, ...(flavour === undefined ? {} : { [flavour]: 1 }) }
-  for (const [resource, amount] of Object.entries(value === undefined ? {} : recordOf(where, "needs", value))) {
+  for (const [resource, amount] of value === undefined ? [] : namesOf(where, "needs", value)) {
     if (amount !== undefined) needs[resource] = Settings.whole(where, `needs.${resource}`, amount, 0)
   }
   return needs
@@ -146,9 +159,9 @@ const signatureOf = (needs: Readonly<Record<string, number>>): string =>
 
 const labelsOf = (where: string, value: unknown): Readonly<Record<string, string>> => {
   const labels: Record<string, string> = {}
-  for (const [label, word] of Object.entries(recordOf(where, "labels", value))) {
+  for (const [label, word] of namesOf(where, "labels", value)) {
     if (typeof word !== "string") throw Settings.mustBe(where, `labels.${label}`, "a string", word)
-    labels[label] = word
+    labels[label] = wellFormed(where, `labels.${label}`, word)
   }
   return labels
 }

@@ -2,7 +2,7 @@
 import * as Outcome from "@skein/core/Outcome"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { JobStore, Json, Owner, StoredChange, StoredRun } from "../JobStore.ts"
+import { type JobStore, type Json, type Owner, type StoredChange, StoreError, type StoredRun } from "../JobStore.ts"
 import type * as Job from "../Job.ts"
 import type { Description } from "./description.ts"
 import type { EngineCore } from "./engineCore.ts"
@@ -55,7 +55,10 @@ export class Durable implements Journal {
       }
     }
     if (kept.length === 0) return Effect.void
-    return Effect.mapError(this.owner.append(kept), (cause) => new JournalError({ cause }))
+    return Effect.suspend(() => this.owner.append(kept)).pipe(
+      Effect.catchDefect((cause) => Effect.fail(new StoreError({ store: this.store.name, reason: { _tag: "Unavailable", cause } }))),
+      Effect.mapError((cause) => new JournalError({ cause }))
+    )
   }
 }
 
@@ -65,7 +68,9 @@ export const isLeaving = (engine: EngineCore, run: Run): boolean => run.isKept &
 /** Whether a run ends only here: the engine was closed before it came to its own end, and another attempt may follow. */
 export const leaves = (engine: EngineCore, run: Run, end: Job.End<unknown, unknown>): boolean => {
   if (!isLeaving(engine, run)) return false
-  const mayFollow = end._tag === "NotStarted" || (end._tag === "Cancelled" && (run.phase !== "running" || run.slot.job.onLost === "resume"))
+  if (end._tag !== "NotStarted" && (end._tag !== "Cancelled" || end.abandoned || run.asked !== undefined)) return false
+  const hasBegun = run.phase === "running" && run.attempts >= run.attempt
+  const mayFollow = !hasBegun || run.slot.job.onLost === "resume"
   return mayFollow && end.reason._tag === "Closed"
 }
 

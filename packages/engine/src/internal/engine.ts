@@ -13,6 +13,7 @@ import type * as Engine from "../Engine.ts"
 import type * as Job from "../Job.ts"
 import type { JobStore, StoreError } from "../JobStore.ts"
 import { instant as readInstant } from "./condition/read.ts"
+import { namesOf } from "./description.ts"
 import { dumpOf, graphOf, limitsOf } from "./dump.ts"
 import { words } from "./ends.ts"
 import { Durable } from "./durable.ts"
@@ -25,6 +26,7 @@ import { openOutputs, optionNames, readSettings } from "./output/outputs.ts"
 import { restore } from "./restore.ts"
 import type { Run } from "./run.ts"
 import { Refusal, Registrar } from "./submit.ts"
+import { wholly } from "./store/wholly.ts"
 import { type AnyTask, isTask } from "./work.ts"
 import { Works } from "./works.ts"
 
@@ -32,11 +34,10 @@ const own = ["limits", "onClose", "retention", "onChange", "onProgress", "flavou
 const refused = ["concurrency", "timeout", "taskTimeout", "attemptTimeout", "queueTimeout", "retry", "span", "metrics"]
 
 const limitsFrom = (where: string, limits: unknown): Record<string, number> => {
-  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) throw Settings.mustBe(where, "limits", "a record", limits)
   const read: Record<string, number> = {}
-  for (const [name, limit] of Object.entries(limits)) {
+  for (const [name, limit] of namesOf(where, "limits", limits)) {
     if (limit === undefined) continue
-    if (limit !== "unbounded" && !(Number.isSafeInteger(limit) && limit >= 1)) {
+    if (limit !== "unbounded" && !(Number.isSafeInteger(limit) && (limit as number) >= 1)) {
       throw Settings.mustBe(where, `limits.${name}`, `a whole number of at least 1, or "unbounded"`, limit)
     }
     read[name] = limit === "unbounded" ? Infinity : (limit as number)
@@ -47,9 +48,7 @@ const limitsFrom = (where: string, limits: unknown): Record<string, number> => {
 /** The layers by name; a name is that of a limit too. */
 const flavoursFrom = (where: string, flavours: unknown): ReadonlyArray<readonly [string, Layer.Layer<never>]> => {
   if (flavours === undefined) return []
-  if (typeof flavours !== "object" || flavours === null || Array.isArray(flavours))
-    throw Settings.mustBe(where, "flavours", "a record", flavours)
-  return Object.entries(flavours).map(([name, layer]) => {
+  return namesOf(where, "flavours", flavours).map(([name, layer]) => {
     if (!Layer.isLayer(layer)) throw Settings.mustBe(where, `flavours.${name}`, "a Layer", layer)
     return [name, layer as unknown as Layer.Layer<never>]
   })
@@ -97,25 +96,26 @@ export const make = (
   const { store } = options
   if (store !== undefined && !isStore(store)) throw Settings.mustBe(where, "store", "a JobStore", store)
   // Not `acquireRelease`, which runs the release in the context of the acquisition: a job that closes the scope of its own engine would not be seen.
-  return Effect.uninterruptibleMask((interruptible) =>
+  // One that cannot be opened keeps nothing: who tries again would meet it.
+  return wholly(
     Effect.gen(function* () {
       const owner = yield* Effect.withFiber(Effect.succeed)
       const context = owner.context as Context.Context<Scope.Scope>
       const flavours = new Map<string, TaskRunner.TaskRunner>()
       for (const [name, layer] of layers) {
-        flavours.set(name, Context.get(yield* interruptible(Layer.build(layer)), TaskRunner.TaskRunner))
+        flavours.set(name, Context.get(yield* Layer.build(layer), TaskRunner.TaskRunner))
       }
-      const outputs = yield* interruptible(openOutputs(output))
-      const durable = store === undefined ? undefined : new Durable(store, yield* interruptible(store.own))
+      const outputs = yield* openOutputs(output)
+      const durable = store === undefined ? undefined : new Durable(store, yield* store.own)
       const core = new EngineCore(owner, { ...settings, flavours, outputs }, journal, durable)
       const registrar = new Registrar(core)
       core.pump.begin()
       yield* Scope.addFinalizer(Context.get(context, Scope.Scope), core.close)
       if (durable !== undefined) {
-        const loaded = yield* interruptible(durable.owner.load)
-        yield* interruptible(restore(core, registrar, works, loaded, context as Context.Context<never>))
+        const loaded = yield* durable.owner.load
+        yield* restore(core, registrar, works, loaded, context as Context.Context<never>)
         yield* outputs.sweep(core.runs.keys())
-        yield* interruptible(new Inbox(core, registrar, works, context as Context.Context<never>).open)
+        yield* new Inbox(core, registrar, works, context as Context.Context<never>).open
       }
       return new Face(core, registrar)
     })
@@ -248,6 +248,12 @@ class Face implements Engine.Engine {
     )
   }
 
+  /** Answers when what was noted is kept. */
+  private kept<A>(answer: A): Effect.Effect<A, StoreError> {
+    const { core } = this
+    return core.recorded(() => (core.broken === undefined ? Effect.succeed(answer) : Effect.fail(core.broken.cause as StoreError)))
+  }
+
   readonly memory = (name: string): Engine.Memory => {
     if (Settings.text("Engine.memory", "name", name) === "")
       throw Settings.mustBe("Engine.memory", "name", "a string that is not empty", name)
@@ -259,7 +265,7 @@ class Face implements Engine.Engine {
           if (value === undefined) core.memories.delete(name)
           else core.memories.set(name, value)
           if (core.durable !== undefined) core.note({ type: "other", change: { type: "schedule", name, state: value } })
-          return core.recorded(() => Effect.void)
+          return this.kept(undefined)
         })
     }
   }
@@ -269,13 +275,13 @@ class Face implements Engine.Engine {
     return this.core.awaitIdle
   })
 
-  readonly prune = (filter: Engine.Filter = {}): Effect.Effect<number> => {
+  readonly prune = (filter: Engine.Filter = {}): Effect.Effect<number, StoreError> => {
     const matches = matcher("Engine.prune", filter)
     const { core } = this
     return Effect.suspend(() => {
       const runs = [...core.runs.values()].filter((run) => run.end !== undefined && run.holders === 0 && matches(run))
       for (const run of runs) core.retention.forget(run)
-      return core.recorded(() => Effect.succeed(runs.length))
+      return this.kept(runs.length)
     })
   }
 

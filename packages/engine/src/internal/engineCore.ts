@@ -12,16 +12,18 @@ import type * as Fiber from "effect/Fiber"
 import * as Condition from "../Condition.ts"
 import type * as Job from "../Job.ts"
 import type { Json } from "../JobStore.ts"
+import { Bell } from "./bell.ts"
 import { type Durable, isLeaving, leaves } from "./durable.ts"
 import { maskOfEnd, Skipped } from "./ends.ts"
 import { EnginePump } from "./enginePump.ts"
 import { JobCycle } from "./errors.ts"
 import { jobOf } from "./inside.ts"
-import type { Journal, JournalError } from "./journal.ts"
+import type { Change, Journal, JournalError } from "./journal.ts"
 import { Limits } from "./limits.ts"
 import type { Description } from "./description.ts"
 import type { Outputs } from "./output/outputs.ts"
 import { Retention } from "./retention.ts"
+import { Names } from "./names.ts"
 import { type Edge, legal, type OpenGroup, type Phase, type Run, type Slot } from "./run.ts"
 import { Steps } from "./steps.ts"
 
@@ -59,6 +61,7 @@ export class EngineCore extends Steps {
   readonly slots = new WeakMap<Description, Slot>()
   readonly byKey = new Map<string, Run>()
   readonly memories = new Map<string, Json>()
+  readonly names = new Names()
   readonly counts = { completed: 0, failed: 0, timeout: 0, cancelled: 0, skipped: 0 }
   readonly listeners = new Set<(run: Job.Run) => void>()
   /** Only jobs of its own may submit. */
@@ -91,10 +94,16 @@ export class EngineCore extends Steps {
     return this.settings.pump.name
   }
 
-  protected override broke(cause: Cause.Cause<JournalError>): void {
+  protected override broke(cause: Cause.Cause<JournalError>, changes: ReadonlyArray<Change>): void {
     const failure = cause.reasons.find(Cause.isFailReason)
     this.broken = failure?.error ?? (Cause.squash(cause) as JournalError)
-    for (const wake of this.mourners) wake()
+    // Nobody is told of an end that is not kept: the next engine will not know of it.
+    for (const change of changes) {
+      if (change.type === "other" || change.run.end === undefined || !change.run.isKept) continue
+      const { run } = change
+      run.end = new Outcome.Failed(run.info(run.end!.endedAt), Cause.die(this.broken.cause))
+    }
+    this.failed.ring()
     this.pump.log(`${this.name ?? "an engine"} stops, for its journal failed: ${this.broken.message}`)
     this.after(() => this.pump.stop({ reason: { _tag: "Closed" } }, false))
   }
@@ -143,6 +152,7 @@ export class EngineCore extends Steps {
       // The pump looks at the clock for those only that have a limit, of whatever kind.
       if (job.timeout < Infinity || job.attemptTimeout < Infinity) run.timeout = job.timeout
       this.runs.set(run.id, run)
+      if (run.isKept) this.names.take(run)
       this.active.add(run)
       if (job.key !== undefined && !this.byKey.has(job.key)) this.byKey.set(job.key, run)
     }
@@ -154,6 +164,11 @@ export class EngineCore extends Steps {
       else this.advance(run)
     }
     for (const edge of early) this.apply(edge)
+  }
+
+  /** Whether a new job cannot have this id. */
+  isTaken(id: string): boolean {
+    return this.runs.has(id) || this.names.has(id)
   }
 
   /** Finds the runs that a run depends on. Those that have ended already are left in `early`: the others tell by themselves. */
@@ -389,8 +404,11 @@ export class EngineCore extends Steps {
     const end = this.durable === undefined || run.left ? how : this.durable.endOf(run, how)
     run.end = end
     this.to(run, "ended")
-    if (run.edges !== undefined)
+    // One that waits on in the store is not over there.
+    if (run.edges !== undefined && !run.left) {
       for (const { upstream } of run.edges) if (--upstream.holders === 0 && upstream.forgotten) this.remove(upstream)
+    }
+    for (const request of run.answers ?? []) this.note({ type: "other", change: { type: "answered", request, refusal: undefined } })
     this.counts[run.status as Job.EndWord]++
     this.active.delete(run)
     const { key } = run.slot.job
@@ -410,7 +428,7 @@ export class EngineCore extends Steps {
     const fiber = run.conditionFiber
     if (fiber !== undefined) this.after(() => fiber.interruptUnsafe())
     this.ended.push(run)
-    this.retention.keep(run)
+    if (!run.left) this.retention.keep(run)
     this.after(() => {
       run.told = true
       run.out?.end()
@@ -429,7 +447,10 @@ export class EngineCore extends Steps {
 
   /** A store keeps a run as long as others depend on it that have not ended. */
   private remove(run: Run): void {
-    if (run.isKept && !run.left) this.note({ type: "other", change: { type: "removed", id: run.id } })
+    if (!run.isKept || run.left || run.removed) return
+    run.removed = true
+    this.note({ type: "other", change: { type: "removed", id: run.id } })
+    this.names.release(run)
   }
 
   /** Tells those who depend on what has ended. */
@@ -506,32 +527,15 @@ export class EngineCore extends Steps {
 
   private readonly closed = (): void => {
     this.idlers.delete(this.closed)
-    this.isClosed = true
-    for (const wake of this.closers) wake()
+    this.over.ring()
     this.stopped ??= { reason: { _tag: "Closed" } }
     this.pump.end()
   }
 
-  private readonly mourners = new Set<() => void>()
-
-  readonly awaitFailure: Effect.Effect<JournalError> = Effect.callback<JournalError>((resume) => {
-    const tell = (): void => {
-      if (this.broken !== undefined) resume(Effect.succeed(this.broken))
-    }
-    tell()
-    this.mourners.add(tell)
-    return Effect.sync(() => void this.mourners.delete(tell))
-  })
-
-  private isClosed = false
-  private readonly closers = new Set<() => void>()
-
-  readonly awaitClosed: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.isClosed) return resume(Effect.void)
-    const wake = (): void => resume(Effect.void)
-    this.closers.add(wake)
-    return Effect.sync(() => void this.closers.delete(wake))
-  })
+  private readonly failed = new Bell()
+  readonly awaitFailure: Effect.Effect<JournalError> = Effect.map(this.failed.await, () => this.broken!)
+  private readonly over = new Bell()
+  readonly awaitClosed: Effect.Effect<void> = this.over.await
 
   private readonly awaitEmpty = Effect.callback<void>((resume) => {
     const isEmpty = (): boolean => this.isIdle() && this.conditions.size === 0
@@ -539,7 +543,7 @@ export class EngineCore extends Steps {
     const slow = this.pump.timers.add(Infinity, () => {
       // Of those that were asked to stop the pump tells.
       if (this.stopped !== undefined && this.active.size > 0) return
-      const names = [...this.active].slice(0, 8).map((run) => run.id)
+      const names = this.active.size === 0 ? ["its store"] : [...this.active].slice(0, 8).map((run) => run.id)
       const more = this.active.size > names.length ? ` and ${this.active.size - names.length} more` : ""
       this.pump.log(`${this.name ?? "an engine"} has waited ${slowClose / 1000} s to close for: ${names.join(", ")}${more}`)
     })

@@ -1,16 +1,30 @@
 /** Carries out what others ask of the engine that owns a store: one request after the other, each once it can be, and each exactly once. */
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Request, StoredRequest, StoreError } from "../JobStore.ts"
 import type { EngineCore } from "./engineCore.ts"
 import { SubmitError } from "./errors.ts"
+import { read } from "./request.ts"
 import type { Run } from "./run.ts"
 import * as stored from "./stored.ts"
 import { Refusal, type Registrar } from "./submit.ts"
 import { unreadableInput } from "./work.ts"
 import type { Works } from "./works.ts"
+
+/** How long after a failure requests are read again. */
+const patience = Duration.seconds(1)
+
+const textOf = (error: unknown): string => {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return "something was thrown that cannot be shown"
+  }
+}
 
 export class Inbox {
   private readonly core: EngineCore
@@ -38,7 +52,17 @@ export class Inbox {
       this.core.reading = true
       this.wake?.()
     })
-    const follow = Effect.forever(Effect.andThen(this.awaitNews, Effect.ignore(this.read)))
+    // Where they cannot be read now, that may pass.
+    const again = Effect.andThen(
+      Effect.sleep(patience),
+      Effect.sync(() => void (this.news = true))
+    )
+    const follow = Effect.forever(
+      Effect.andThen(
+        this.awaitNews,
+        Effect.catchCause(this.read, (cause) => (Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : again))
+      )
+    )
     // What came too late is for the next engine.
     const leave = Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -71,7 +95,11 @@ export class Inbox {
       )
     )
   }).pipe(
-    Effect.tapError((error) => Effect.sync(() => this.core.pump.log(`requests cannot be read: ${error.message}`))),
+    Effect.tapCause((cause) =>
+      Effect.sync(() =>
+        Cause.hasInterruptsOnly(cause) ? undefined : this.core.pump.log(`requests cannot be read: ${textOf(Cause.squash(cause))}`)
+      )
+    ),
     Effect.ensuring(
       Effect.sync(() => {
         this.core.reading = this.news
@@ -80,24 +108,35 @@ export class Inbox {
     )
   )
 
-  private carryOut({ number, request }: StoredRequest, all: ReadonlyArray<StoredRequest>): Effect.Effect<void> {
+  private carryOut({ number, request: asked }: StoredRequest, all: ReadonlyArray<StoredRequest>): Effect.Effect<void> {
     const { core } = this
     const answer = (refusal?: string): void => core.note({ type: "other", change: { type: "answered", request: number, refusal } })
-    const step = Effect.withFiber((fiber) => {
-      if (core.stopped !== undefined || core.broken !== undefined) return Effect.void
-      this.seen = number
+    const step = (act: (fiber: Fiber.Fiber<unknown, unknown>) => void): Effect.Effect<void> =>
+      Effect.withFiber((fiber) => {
+        if (core.stopped !== undefined || core.broken !== undefined) return Effect.void
+        this.seen = number
+        try {
+          act(fiber)
+        } catch (error) {
+          answer(error instanceof Refusal ? new SubmitError({ reason: error.reason }).message : textOf(error))
+        }
+        core.commit()
+        return Effect.void
+      })
+    return Effect.suspend(() => {
+      let request: Request
       try {
-        if (request._tag === "Remove" && !core.runs.has(request.id)) this.forget(request.id, all, answer)
-        else this.act(request, answer, fiber)
+        request = read(asked)
       } catch (error) {
-        if (error instanceof Refusal) answer(new SubmitError({ reason: error.reason }).message)
-        else answer(error instanceof Error ? error.message : String(error))
+        return step(() => answer(`it cannot be read: ${textOf(error)}`))
       }
-      core.commit()
-      return Effect.void
+      const carry = step((fiber) => {
+        if (request._tag === "Remove" && !core.runs.has(request.id)) this.forget(request.id, all, answer)
+        else this.act(request, number, answer, fiber)
+      })
+      if (request._tag !== "Submit") return carry
+      return Effect.andThen(this.works.load(request.jobs.flatMap(({ description }) => workOf(description))), carry)
     })
-    if (request._tag !== "Submit") return step
-    return Effect.andThen(this.works.load(request.jobs.flatMap(({ description }) => workOf(description))), step)
   }
 
   /** A submission that was refused may be removed as a job may. */
@@ -110,7 +149,7 @@ export class Inbox {
     answer()
   }
 
-  private act(request: Request, answer: (refusal?: string) => void, fiber: Fiber.Fiber<unknown, unknown>): void {
+  private act(request: Request, number: number, answer: (refusal?: string) => void, fiber: Fiber.Fiber<unknown, unknown>): void {
     const { core, registrar } = this
     switch (request._tag) {
       case "Submit": {
@@ -123,13 +162,14 @@ export class Inbox {
             return stored.decode(name, form, unreadableInput(work, error as Error))
           }
         })
-        for (const [i, job] of jobs.entries()) {
-          const holder = job.key === undefined ? undefined : core.byKey.get(job.key)
+        const keys = new Set<string>()
+        for (const [i, { key }] of jobs.entries()) {
+          if (key === undefined) continue
+          const holder = core.byKey.get(key)?.id ?? (keys.has(key) ? "another of this request" : undefined)
           // There would never be a job of the id that was asked for.
           if (holder !== undefined)
-            return answer(
-              `key ${JSON.stringify(job.key)} is that of job ${JSON.stringify(holder.id)}, which has not ended; ${JSON.stringify(request.jobs[i]!.id)} was not taken`
-            )
+            return answer(`key ${JSON.stringify(key)} is that of ${holder}, which has not ended; ${request.jobs[i]!.id} was not taken`)
+          keys.add(key)
         }
         registrar.submit(
           "a request",
@@ -142,11 +182,8 @@ export class Inbox {
       case "Cancel": {
         const run = this.find(request.id)
         if (run.end !== undefined) return answer(`job ${JSON.stringify(run.id)} has ended`)
-        // It is carried out when the job has ended: a crash before that leaves the request.
-        ;(run.waiters ??= new Set()).add(() => {
-          answer()
-          core.commit()
-        })
+        // It is answered in the step in which the job ends: a crash before that leaves the request.
+        ;(run.answers ??= []).push(number)
         Effect.runForkWith(fiber.context as Context.Context<never>)(core.cancelRuns(() => [run], request.reason))
         return
       }

@@ -9,10 +9,11 @@ import type { Description } from "./description.ts"
 import { waitingOf } from "./durable.ts"
 import { JobLost, Unreadable } from "./ends.ts"
 import type { EngineCore } from "./engineCore.ts"
+import { SubmitError } from "./errors.ts"
 import { type BoundGroup, Run, type Slot } from "./run.ts"
 import { decodeCause, decodeEnd } from "./store/ends.ts"
 import * as stored from "./stored.ts"
-import type { Registrar } from "./submit.ts"
+import { Refusal, type Registrar } from "./submit.ts"
 import { type Codecs, type Work, unreadableInput } from "./work.ts"
 import type { Works } from "./works.ts"
 
@@ -68,6 +69,7 @@ class Restoration {
     for (const [i, run] of runs.entries()) {
       const { kept } = found[i]!
       core.runs.set(run.id, run)
+      if (kept.end !== undefined) core.names.take(run)
       run.past = {
         submittedAt: kept.submittedAt,
         startedAt: kept.startedAt,
@@ -79,12 +81,16 @@ class Restoration {
       if (kept.attemptCauses.length > 0) run.attemptCauses = kept.attemptCauses.map((cause) => tolerant(() => decodeCause(cause, codecs)))
       if (kept.end !== undefined) this.end(run, kept)
       else if (run.slot.missing !== undefined) run.lost = new Outcome.Failed(run.info(core.pump.now()), Cause.die(gone(run.slot.missing)))
-      else if (kept.state === "running") lost.push(run)
+      else {
+        const why = misfit(registrar, run)
+        if (why !== undefined) run.lost = new Outcome.Failed(run.info(core.pump.now()), Cause.die(why))
+        else if (kept.state === "running") lost.push(run)
+      }
     }
     for (const run of lost) this.lose(run)
     registrar.restore(runs)
     // In the order in which they ended: the oldest are forgotten first.
-    const over = runs.filter((run) => run.end !== undefined && run.record !== undefined)
+    const over = runs.filter((_, i) => found[i]!.kept.end !== undefined)
     for (const run of over.toSorted((a, b) => (a.end!.endedAt ?? 0) - (b.end!.endedAt ?? 0))) core.retention.keep(run)
     core.commit()
   }
@@ -148,6 +154,17 @@ class Restoration {
   }
 }
 
+/** Why a job that is kept cannot run in this engine. One that needs too much of a limit waits until there is more. */
+const misfit = (registrar: Registrar, run: Run): SubmitError | undefined => {
+  try {
+    registrar.fits(run.slot.job)
+    return undefined
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal
+    return refusal.reason._tag === "NeverFits" ? undefined : new SubmitError({ reason: refusal.reason })
+  }
+}
+
 const gone = (id: string): Error => new Error(`job ${JSON.stringify(id)}, which it depends on, is not kept any more`)
 
 /** A loss of an earlier process is read as an error of that name. */
@@ -180,6 +197,9 @@ const endOf = (run: Run, kept: StoredRun): Job.End<unknown, unknown> => {
     return lost ? new Outcome.Failed(run.info(end.endedAt), Cause.die(new JobLost({ id: run.id, attempt: run.attempts }))) : end
   } catch (error) {
     const raw = { encode: codecs.success.encode, decode: (json: unknown) => new Unreadable(json, error as Error) }
-    return decodeEnd(kept.end!, { success: raw, error: raw }, run.index)
+    const end = decodeEnd(kept.end!, { success: raw, error: raw }, run.index)
+    return end._tag === "Failed" && end.cause.reasons.some((reason) => reason._tag === "Fail" && reason.error instanceof Unreadable)
+      ? new Outcome.Failed(run.info(end.endedAt), Cause.die(error))
+      : end
   }
 }

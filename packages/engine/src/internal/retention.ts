@@ -7,8 +7,8 @@ export class Retention {
   private readonly slots: WeakMap<Description, Slot>
   private readonly size: number
   private readonly onForget: (run: Run) => void
-  private kept: Array<Run | undefined> = []
-  private first = 0
+  /** In the order in which they ended. */
+  private readonly kept = new Set<Run>()
 
   constructor(runs: Map<string, Run>, slots: WeakMap<Description, Slot>, size: number, onForget: (run: Run) => void) {
     this.runs = runs
@@ -19,21 +19,17 @@ export class Retention {
 
   /** Keeps one that has ended. */
   keep(run: Run): void {
-    this.kept.push(run)
-    while (this.kept.length - this.first > this.size) {
-      const old = this.kept[this.first]!
-      this.kept[this.first++] = undefined
+    this.kept.add(run)
+    for (const old of this.kept) {
+      if (this.kept.size <= this.size) break
       this.forget(old)
-    }
-    if (this.first > 1024 && this.first * 2 > this.kept.length) {
-      this.kept = this.kept.slice(this.first)
-      this.first = 0
     }
   }
 
   /** Forgets one that has ended. */
   forget(run: Run): void {
     const { slot } = run
+    this.kept.delete(run)
     if (this.runs.get(run.id) !== run) return
     this.runs.delete(run.id)
     this.onForget(run)

@@ -153,6 +153,10 @@ export class Run extends TaskPump.Task<any, any> implements Job.Handle<unknown, 
   out: RunOutput | undefined
   progress: Progress.Report | undefined
   forgotten = false
+  /** The store has it no more. */
+  removed = false
+  /** Requests that are carried out when it ends. */
+  answers: Array<number> | undefined
 
   constructor(engine: EngineCore, slot: Omit<Slot, "latest">, id: string, rerunOf: string | undefined) {
     super()

@@ -31,7 +31,7 @@ export abstract class Steps {
   protected abstract write(effect: Effect.Effect<void, JournalError>): Fiber.Fiber<void, JournalError>
   /** Called when nothing is left to be done. */
   protected abstract tellIdle(): void
-  protected abstract broke(cause: Cause.Cause<JournalError>): void
+  protected abstract broke(cause: Cause.Cause<JournalError>, changes: ReadonlyArray<Change>): void
 
   /** Leaves a change for the journal. */
   note(change: Change): void {
@@ -69,7 +69,8 @@ export abstract class Steps {
     this.todo = []
     const fiber = this.write(this.journal!.append(changes))
     const done = (exit: Exit.Exit<void, JournalError>): void => {
-      this.appended(exit, todo)
+      if (Exit.isFailure(exit)) this.broke(exit.cause, changes)
+      for (const act of todo) act()
       this.committing = false
       this.commit()
     }
@@ -100,10 +101,5 @@ export abstract class Steps {
       if (isRecorded) done(answer())
       else resume = done
     })
-  }
-
-  private appended(exit: Exit.Exit<void, JournalError>, todo: ReadonlyArray<() => void>): void {
-    if (Exit.isFailure(exit)) this.broke(exit.cause)
-    for (const act of todo) act()
   }
 }

@@ -30,18 +30,18 @@ const Form = Schema.Struct({
   placed: Schema.optionalKey(Schema.Literal(true)),
   after: Schema.optionalKey(Schema.Array(Schema.Struct({ kind: Schema.Literals(["after", "either"]), members: Schema.Array(Member) }))),
   when: Schema.optionalKey(Condition.Data),
-  needs: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
+  needs: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite)),
   priority: Schema.optionalKey(Schema.Literals(levels)),
-  retry: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
-  timeout: Schema.optionalKey(Schema.Number),
-  attemptTimeout: Schema.optionalKey(Schema.Number),
-  queueTimeout: Schema.optionalKey(Schema.Number),
+  retry: Schema.optionalKey(Schema.Record(Schema.String, Schema.Finite)),
+  timeout: Schema.optionalKey(Schema.Finite),
+  attemptTimeout: Schema.optionalKey(Schema.Finite),
+  queueTimeout: Schema.optionalKey(Schema.Finite),
   onUpstream: Schema.optionalKey(Schema.Literal("run")),
   onLost: Schema.optionalKey(Schema.Literals(["resume", "fail"])),
   flavour: Schema.optionalKey(Schema.String),
   labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   key: Schema.optionalKey(Schema.String),
-  createdAt: Schema.Number
+  createdAt: Schema.Finite
 })
 
 /** A description as it is kept. */
@@ -113,7 +113,12 @@ const inputOf = (
     }
     throw new NotStorable(`${path} is no plain data, and it stands beside the place of a result`)
   }
-  return { input: plain(input, "input"), placed: true }
+  try {
+    return { input: plain(input, "input"), placed: true }
+  } catch (error) {
+    // The stack of this thread.
+    throw error instanceof RangeError ? new NotStorable("its input is nested too deep") : error
+  }
 }
 
 const places = (json: Json): unknown => {
@@ -144,9 +149,10 @@ export const decode = (name: string, form: Form, work: Work): Description => {
     ...(after === undefined
       ? {}
       : {
-          after: after.map(({ kind, members }) =>
-            kind === "either" ? afterAny(members.map(({ ends, job }) => on(job, ends))) : on(members[0]!.job, members[0]!.ends)
-          )
+          after: after.flatMap(({ kind, members }) => {
+            const each = members.map(({ ends, job }) => on(job, ends))
+            return kind === "either" ? [afterAny(each)] : each
+          })
         })
   }
   return new Description("a stored job", name, work, value, given, createdAt)

@@ -53,7 +53,7 @@ export class Registrar {
       }
       this.check(job)
       const given = ids[i] ?? job.id
-      if (given !== undefined && (this.engine.runs.has(given) || batch.ids.has(given)))
+      if (given !== undefined && (this.engine.isTaken(given) || batch.ids.has(given)))
         throw new Refusal({ _tag: "DuplicateId", id: given })
       const id = given ?? this.freshId(job.name, batch)
       const run = this.runOf({ id, job, context, form: undefined, groups: noGroups }, id, undefined)
@@ -80,7 +80,13 @@ export class Registrar {
     const { slot } = old
     if (slot.latest.end === undefined) throw new Refusal({ _tag: "AlreadyRunning", id: slot.latest.id })
     if (slot.missing !== undefined) throw new Refusal({ _tag: "UnknownJob", job: slot.missing, by: id })
-    if (as !== undefined && engine.runs.has(as)) throw new Refusal({ _tag: "DuplicateId", id: as })
+    for (const { members } of slot.groups) {
+      const gone = slot.form === undefined ? undefined : members.find((member) => member.slot.latest.removed)
+      if (gone !== undefined) throw new Refusal({ _tag: "UnknownJob", job: gone.slot.id, by: id })
+    }
+    const holder = slot.job.key === undefined ? undefined : engine.byKey.get(slot.job.key)
+    if (holder !== undefined) throw new Refusal({ _tag: "AlreadyRunning", id: holder.id })
+    if (as !== undefined && engine.isTaken(as)) throw new Refusal({ _tag: "DuplicateId", id: as })
     this.fits(slot.job)
     const run = this.runOf(slot, as ?? this.freshId(slot.job.name, undefined), old.id)
     slot.latest = run
@@ -107,7 +113,9 @@ export class Registrar {
     for (const run of runs) {
       const { needs, signature } = run.slot.job
       run.index = this.submitted++
-      if (run.end === undefined) run.queue = this.engine.limits.queueOf(signature, needs)
+      // What cannot be given out is not asked for.
+      if (run.lost !== undefined) run.queue = this.engine.limits.queueOf("", {})
+      else if (run.end === undefined) run.queue = this.engine.limits.queueOf(signature, needs)
     }
   }
 
@@ -132,7 +140,8 @@ export class Registrar {
     }
   }
 
-  private fits(job: Description): void {
+  /** Refuses a job that needs what this engine does not have. */
+  fits(job: Description): void {
     const { resources } = this.engine.limits
     const { flavours } = this.engine.settings
     if (job.flavour !== undefined && !flavours.has(job.flavour)) {
@@ -150,7 +159,7 @@ export class Registrar {
   private freshId(name: string, batch: Batch | undefined): string {
     for (let n = this.submitted + (batch?.ids.size ?? 0) + 1; ; n++) {
       const id = this.prefix === undefined ? `${name}#${n}` : `${name}#${this.prefix}.${n}`
-      if (!this.engine.runs.has(id) && batch?.ids.has(id) !== true) return id
+      if (!this.engine.isTaken(id) && batch?.ids.has(id) !== true) return id
     }
   }
 

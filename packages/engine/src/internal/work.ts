@@ -51,7 +51,9 @@ export const ofEffect = (where: string, run: unknown, input: unknown): Work => {
 export type AnyTask = Task.Task<any, unknown, unknown>
 
 export const isTask = (value: unknown): value is AnyTask =>
-  typeof value === "function" && "definition" in value && "json" in value && typeof value.json === "object"
+  typeof value === "function" && isRecord((value as Partial<AnyTask>).definition) && isRecord((value as Partial<AnyTask>).json)
+
+const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null
 
 /** A portable task. */
 export const ofTask = (task: AnyTask): Work => {

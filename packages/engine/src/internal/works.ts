@@ -1,6 +1,7 @@
 /** Finds the work of stored jobs again: a task among those that the engine was given or in its module, a command from its words. */
 import * as TaskRunner from "@skein/parallel/TaskRunner"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Json } from "../JobStore.ts"
 import { type AnyTask, asItIs, isTask, ofTask, type Portable, withTrouble, type Work } from "./work.ts"
@@ -26,7 +27,7 @@ export class Works {
         Effect.map(this.search(data), (work) => {
           this.found.set(key, work)
         }),
-      { discard: true }
+      { concurrency: "unbounded", discard: true }
     )
   }
 
@@ -60,13 +61,27 @@ export class Works {
     return Effect.match(
       Effect.tryPromise({
         try: async () => ((await import(/* @vite-ignore */ module!)) as { readonly [key: string]: unknown })[name!],
-        catch: (error) => (error instanceof Error ? error.message : String(error))
-      }),
+        catch: textOf
+      }).pipe(
+        Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(`it has not loaded within ${Duration.format(patience)}`) })
+      ),
       {
         onFailure: why,
         onSuccess: (value) => (isTask(value) ? found(value, data) : why(`it exports no task named ${JSON.stringify(name)}`))
       }
     )
+  }
+}
+
+/** A module that waits for ever must not keep an engine from opening. */
+const patience = Duration.seconds(10)
+
+/** A module may throw anything, also what has no text. */
+const textOf = (error: unknown): string => {
+  try {
+    return error instanceof Error ? error.message : String(error)
+  } catch {
+    return "it throws what cannot be shown"
   }
 }
 

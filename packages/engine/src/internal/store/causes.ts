@@ -107,6 +107,15 @@ export const decode = (json: Json, errors: Codec): Cause.Cause<unknown> => {
   return Cause.annotate(cause, Context.makeUnsafe<never>(annotations))
 }
 
+/** What cannot be read stands there as a defect that says so. */
+export const decodeAnyway = (json: Json, errors: Codec): Cause.Cause<unknown> => {
+  try {
+    return decode(json, errors)
+  } catch (error) {
+    return Cause.die(error)
+  }
+}
+
 const decodeDefect = (json: Json): unknown => {
   const { error, value } = objectOf(json, "a defect")
   return error === undefined ? value : decodeError(error)

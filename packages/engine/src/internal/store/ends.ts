@@ -105,7 +105,9 @@ const infoOf = (fields: JsonObject, codecs: Codecs, index: number): Outcome.Info
     name: name === undefined ? undefined : textOf(name, "name"),
     attempts: numberOf(attempts, "attempts"),
     attemptCauses:
-      attemptCauses === undefined ? undefined : listOf(attemptCauses, "attemptCauses").map((cause) => causes.decode(cause, codecs.error)),
+      attemptCauses === undefined
+        ? undefined
+        : listOf(attemptCauses, "attemptCauses").map((cause) => causes.decodeAnyway(cause, codecs.error)),
     abandoned: abandoned === true,
     stamp: { origin: { at: numberOf(at, "times.at") }, queued: micros(queued), started: micros(started), ended: micros(ended) }
   }
@@ -121,14 +123,32 @@ const durationOf = (json: Json | undefined): Duration.Duration =>
 
 // Chains
 
-const chainOf = <A extends { readonly because?: A | undefined }>(first: A): ReadonlyArray<A> => {
-  const links: Array<A> = []
-  let last: A | undefined
-  for (let link: A | undefined = first; link !== undefined; link = link.because) {
-    if (links.length < longest) links.push(link)
-    last = link
+type Link<A> = { readonly because?: A | undefined }
+
+/** The roots of chains that were walked: thousands of jobs may hang on one chain, each by one link more. */
+const roots = new WeakMap<object, object>()
+
+const rootOf = <A extends Link<A>>(first: A): A => {
+  let last = first
+  const passed: Array<A> = []
+  while (last.because !== undefined) {
+    const known = roots.get(last) as A | undefined
+    if (known !== undefined) {
+      last = known
+      break
+    }
+    passed.push(last)
+    last = last.because
   }
-  if (last !== undefined && last !== links.at(-1)) links[links.length - 1] = last
+  for (const link of passed) roots.set(link, last)
+  return last
+}
+
+const chainOf = <A extends Link<A>>(first: A): ReadonlyArray<A> => {
+  const links: Array<A> = []
+  for (let link: A | undefined = first; link !== undefined && links.length < longest; link = link.because) links.push(link)
+  const last = rootOf(first)
+  if (last !== links.at(-1) && links.length === longest) links[links.length - 1] = last
   return links
 }
 

@@ -184,7 +184,7 @@ class SqliteStore implements JobStore {
         rows.map(({ at, number, refusal, request }): StoredRequest => ({
           number,
           at,
-          request: JSON.parse(request) as Request,
+          request: parsed(request),
           refusal: refusal ?? undefined
         }))
     )
@@ -192,6 +192,15 @@ class SqliteStore implements JobStore {
 
   readonly watch: JobStore["watch"] = (listener) =>
     this.settings.path === file.inMemory ? this.watching.listeners.add(listener) : this.failing(this.watching.add(listener))
+}
+
+/** What was written by others may be anything. Nothing is what an engine refuses. */
+const parsed = (text: string): Request => {
+  try {
+    return JSON.parse(text) as Request
+  } catch {
+    return null as never
+  }
 }
 
 const runAll = (connection: Connection, statements: ReadonlyArray<appending.Bound>): Effect.Effect<void, SqlError> => {
