@@ -123,7 +123,7 @@ export interface Engine {
     readonly list: (filter?: Filter) => Effect.Effect<ReadonlyArray<Job.Run>>;
     readonly cancel: (which: string | Filter, reason?: unknown) => Effect.Effect<number>;
     readonly rerun: <A = unknown, E = unknown>(which: Job.Handle<A, E> | string) => Effect.Effect<Job.Handle<A, E>, SubmitError>;
-    readonly prune: (filter?: Filter) => Effect.Effect<number>;
+    readonly prune: (filter?: Filter) => Effect.Effect<number, StoreError>;
     readonly interrupt: Effect.Effect<void>;
     readonly resize: (limits: Limits) => Effect.Effect<void>;
     readonly stats: Effect.Effect<Stats>;
@@ -140,7 +140,7 @@ export interface Engine {
 }
 export interface Memory {
     readonly load: Effect.Effect<Json | undefined>;
-    readonly save: (value: Json | undefined) => Effect.Effect<void>;
+    readonly save: (value: Json | undefined) => Effect.Effect<void, StoreError>;
 }
 export type HandlesOf<Jobs> = {
     readonly [K in keyof Jobs]: Jobs[K] extends Job.Job<infer A, infer E, infer _R> ? Job.Handle<A, E> : never;

@@ -175,8 +175,13 @@ export const text = (where: string, option: string, value: unknown): string | un
  */
 export const known = (where: string, options: unknown, names: ReadonlyArray<string>): void => {
   if (options === undefined) throw check.mustBe(where, "options", "an object", options)
-  check.options(where, options, new Set(names))
+  let set = sets.get(names)
+  if (set === undefined) sets.set(names, (set = new Set(names)))
+  check.options(where, options, set)
 }
+
+/** Most lists are made once, and asked each time something is described. */
+const sets = new WeakMap<ReadonlyArray<string>, ReadonlySet<string>>()
 
 /**
  * When to try a task again: a `Schedule` alone, or bounds of which at least `times` or `schedule` is given.

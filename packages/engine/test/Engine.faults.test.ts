@@ -22,7 +22,8 @@ const found = (engine: Engine.Engine, id: string): Effect.Effect<Job.Handle<unkn
 const statesIn = (store: JobStore.JobStore): Effect.Effect<ReadonlyArray<string>> =>
   Effect.orDie(Effect.map(store.list(), (runs) => runs.map(({ id, state }) => `${id} ${state}`)))
 
-const sum = (id: string, options: Omit<Job.Options, "retry"> = {}): Job.Job<number, unknown> => Job.task(add, { a: 1, b: 1 }, { id, ...options })
+const sum = (id: string, options: Omit<Job.Options, "retry"> = {}): Job.Job<number, unknown> =>
+  Job.task(add, { a: 1, b: 1 }, { id, ...options })
 
 const slowly = (id: string, millis: number, options: Omit<Job.Options, "retry"> = {}): Job.Job<string, unknown> =>
   Job.task(again, { name: id, millis }, { id, ...options })

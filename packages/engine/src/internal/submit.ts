@@ -53,8 +53,7 @@ export class Registrar {
       }
       this.check(job)
       const given = ids[i] ?? job.id
-      if (given !== undefined && (this.engine.isTaken(given) || batch.ids.has(given)))
-        throw new Refusal({ _tag: "DuplicateId", id: given })
+      if (given !== undefined && (this.engine.isTaken(given) || batch.ids.has(given))) throw new Refusal({ _tag: "DuplicateId", id: given })
       const id = given ?? this.freshId(job.name, batch)
       const run = this.runOf({ id, job, context, form: undefined, groups: noGroups }, id, undefined)
       run.slot.latest = run
