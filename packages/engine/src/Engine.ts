@@ -16,9 +16,13 @@
  * - Order: first in, first out among jobs of one priority with the same needs. A job that waits for a scarce limit does not hold up jobs that need others, and nobody who needs that limit overtakes it.
  * - Fairness: a higher priority may starve a lower one.
  * - Bounds: what runs never takes more of a limit than there is, across `resize`; abandoned jobs keep what they took until they really end.
+ * - Durability: with a store, a job is recorded before `submit` answers, an attempt before its work begins, an end before anybody is told of it. Whoever opens the store after a crash finds all of it, and runs no recorded end again; what had begun and not ended is tried again, or ends as `JobLost`, as the job's
+ *   `onLost` says. An engine whose store fails stops (`awaitFailure`).
  * - Cost: a waiting job is a record, no fiber unless it waits for a condition, and no timer. O(1) to submit and to end, O(distinct needs) to choose who starts.
  *
  * **Gotchas**
+ *
+ * What a store keeps is data: tasks and commands with their inputs, and no functions. Others are refused (`NotStorable`) unless they are `ephemeral`.
  *
  * A job that waits for another job of its own engine lends what it holds of the limits until it goes on. What must not be shared even then (the memory of a graphics card) is better held by a `Limiter` of one's own.
  *
