@@ -1,5 +1,5 @@
 // Real here: the program, its signals, and the programs that it runs.
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
@@ -89,10 +89,12 @@ describe("skein jobs run", () => {
   })
 
   it("lets what runs end at the first signal, and stops it at the second", async () => {
-    const setting = fileOf({ a: { shell: "trap 'echo told; exit 1' TERM; sleep 60 & wait" }, b: { command: ["true"], after: "a" } })
+    const setting = fileOf({
+      a: { shell: "trap 'echo told; exit 1' TERM; touch set; sleep 60 & wait" },
+      b: { command: ["true"], after: "a" }
+    })
     const run = start(["jobs", "run", "jobs.json"], { ...setting, stdin: "" })
-    await until(() => run.stderr().includes("a  started"))
-    await new Promise((resolve) => setTimeout(resolve, 300)) // for the shell to set its trap
+    await until(() => existsSync(join(setting.cwd, "set")))
     run.child.kill("SIGTERM")
     await until(() => run.stderr().includes("b  cancelled: "))
     await new Promise((resolve) => setTimeout(resolve, 150)) // sooner, it counts as a copy of the first
