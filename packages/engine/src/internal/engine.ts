@@ -95,7 +95,6 @@ export const make = (
   const works = new Works(tasksFrom(where, options.tasks))
   const { store } = options
   if (store !== undefined && !isStore(store)) throw Settings.mustBe(where, "store", "a JobStore", store)
-  // Not `acquireRelease`, which runs the release in the context of the acquisition: a job that closes the scope of its own engine would not be seen.
   // One that cannot be opened keeps nothing: who tries again would meet it.
   return wholly(
     Effect.gen(function* () {
@@ -107,10 +106,14 @@ export const make = (
       }
       const outputs = yield* openOutputs(output)
       const durable = store === undefined ? undefined : new Durable(store, yield* store.own)
-      const core = new EngineCore(owner, { ...settings, flavours, outputs }, journal, durable)
+      // Not `acquireRelease`, which runs the release in the context of the acquisition: a job that closes the scope of its own engine would not be seen.
+      const begin = Effect.suspend(() => {
+        const core = new EngineCore(owner, { ...settings, flavours, outputs }, journal, durable)
+        core.pump.begin()
+        return Effect.as(Scope.addFinalizer(Context.get(context, Scope.Scope), core.close), core)
+      })
+      const core = yield* Effect.uninterruptible(begin)
       const registrar = new Registrar(core)
-      core.pump.begin()
-      yield* Scope.addFinalizer(Context.get(context, Scope.Scope), core.close)
       if (durable !== undefined) {
         const loaded = yield* durable.owner.load
         yield* restore(core, registrar, works, loaded, context as Context.Context<never>)
