@@ -15,9 +15,11 @@ const moments = process.env["SKEIN_SOAK"] === "1" ? 200 : 10
 const folder = mkdtempSync(join(tmpdir(), "skein-crash-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const start = (args: ReadonlyArray<string>, name = "crashProgram") => {
-  const program = fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url))
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+const crashProgram = new URL("fixtures/crashProgram.ts", import.meta.url)
+const scheduleProgram = new URL("fixtures/scheduleProgram.ts", import.meta.url)
+
+const start = (args: ReadonlyArray<string>, program = crashProgram) => {
+  const child = spawn(process.execPath, [fileURLToPath(program), ...args], { stdio: ["ignore", "pipe", "pipe"] })
   let said = ""
   let errors = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text))
@@ -80,14 +82,14 @@ describe("A process with a schedule that is killed", () => {
   it("loses no tick, and has none twice", async () => {
     const [file, ledger] = [join(folder, "ticks.db"), join(folder, "ticks.txt")]
     for (const millis of [250, 130, 310]) {
-      const { child, ended, errors, has } = start([file, ledger], "scheduleProgram")
+      const { child, ended, errors, has } = start([file, ledger], scheduleProgram)
       await has("ready")
       await sleep(millis)
       child.kill("SIGKILL")
       await ended
       expect(errors()).toBe("")
     }
-    expect(await start([file, ledger, "300"], "scheduleProgram").ended).toBe(0)
+    expect(await start([file, ledger, "300"], scheduleProgram).ended).toBe(0)
     const runs = await runsIn(file)
     expect(runs.filter(({ state }) => state !== "completed")).toEqual([])
     const done = [...new Set(linesOf(ledger).flatMap((line) => (line.startsWith("-") ? [Number(line.slice(1))] : [])))].toSorted(
