@@ -62,12 +62,12 @@ export const detailOf = (end: Job.End<unknown, unknown>): string => {
 const causeText = (cause: Cause.Cause<unknown>): string => {
   const [first] = cause.reasons
   if (first === undefined) return "without a cause"
-  if (first._tag === "Fail") return text(first.error)
-  return first._tag === "Die" ? `died: ${text(first.defect)}` : "interrupted"
+  if (first._tag === "Fail") return textOf(first.error)
+  return first._tag === "Die" ? `died: ${textOf(first.defect)}` : "interrupted"
 }
 
-/** What a user failed with may be anything, also something whose `toString` throws. */
-const text = (value: unknown): string => {
+/** What a user failed with, or a module threw, may be anything, also something whose `toString` throws. */
+export const textOf = (value: unknown): string => {
   try {
     return value instanceof Error && value.message !== "" ? value.message : String(value)
   } catch {

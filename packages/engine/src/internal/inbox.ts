@@ -6,25 +6,17 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Request, StoredRequest, StoreError } from "../JobStore.ts"
+import { textOf } from "./ends.ts"
 import type { EngineCore } from "./engineCore.ts"
 import { SubmitError } from "./errors.ts"
 import { read } from "./request.ts"
 import type { Run } from "./run.ts"
 import * as stored from "./stored.ts"
 import { Refusal, type Registrar } from "./submit.ts"
-import { unreadableInput } from "./work.ts"
 import type { Works } from "./works.ts"
 
 /** How long after a failure requests are read again. */
 const patience = Duration.seconds(1)
-
-const textOf = (error: unknown): string => {
-  try {
-    return error instanceof Error ? error.message : String(error)
-  } catch {
-    return "something was thrown that cannot be shown"
-  }
-}
 
 export class Inbox {
   private readonly core: EngineCore
@@ -155,12 +147,7 @@ export class Inbox {
       case "Submit": {
         const jobs = request.jobs.map(({ description, name }) => {
           const form = stored.read(description)
-          const work = this.works.of(form.work)
-          try {
-            return stored.decode(name, form, work)
-          } catch (error) {
-            return stored.decode(name, form, unreadableInput(work, error as Error))
-          }
+          return stored.decode(name, form, this.works.of(form.work))
         })
         const keys = new Set<string>()
         for (const [i, { key }] of jobs.entries()) {

@@ -5,7 +5,6 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { type Loaded, StoreError, type StoredRun } from "../JobStore.ts"
 import type * as Job from "../Job.ts"
-import type { Description } from "./description.ts"
 import { waitingOf } from "./durable.ts"
 import { JobLost, Unreadable } from "./ends.ts"
 import type { EngineCore } from "./engineCore.ts"
@@ -14,7 +13,7 @@ import { type BoundGroup, Run, type Slot } from "./run.ts"
 import { decodeCause, decodeEnd } from "./store/ends.ts"
 import * as stored from "./stored.ts"
 import { Refusal, type Registrar } from "./submit.ts"
-import { type Codecs, type Work, unreadableInput } from "./work.ts"
+import type { Codecs } from "./work.ts"
 import type { Works } from "./works.ts"
 
 /** After so many losses an attempt more would most likely be lost too. */
@@ -78,7 +77,7 @@ class Restoration {
       run.attempts = kept.attempts
       run.attempt = kept.attempts + 1
       const codecs = run.slot.job.work.portable as Codecs
-      if (kept.attemptCauses.length > 0) run.attemptCauses = kept.attemptCauses.map((cause) => tolerant(() => decodeCause(cause, codecs)))
+      if (kept.attemptCauses.length > 0) run.attemptCauses = kept.attemptCauses.map((cause) => decodeCause(cause, codecs))
       if (kept.end !== undefined) this.end(run, kept)
       else if (run.slot.missing !== undefined) run.lost = new Outcome.Failed(run.info(core.pump.now()), Cause.die(gone(run.slot.missing)))
       else {
@@ -99,7 +98,7 @@ class Restoration {
     const { core } = this
     let slot = this.slots.get(kept.job)
     if (slot === undefined) {
-      const job = descriptionOf(kept.name, form, this.works.of(form.work))
+      const job = stored.decode(kept.name, form, this.works.of(form.work))
       slot = { id: kept.job, job, form: kept.description, context: this.context, groups: [], latest: undefined as never }
       this.slots.set(kept.job, slot)
       core.slots.set(job, slot)
@@ -144,9 +143,7 @@ class Restoration {
   private lose(run: Run): void {
     const { core } = this
     const loss = new JobLost({ id: run.id, attempt: run.attempts })
-    const losses = (run.attemptCauses ?? []).filter((cause) =>
-      cause.reasons.some((reason) => reason._tag === "Die" && isLoss(reason.defect))
-    )
+    const losses = (run.attemptCauses ?? []).filter(tellsOfLoss)
     if (run.slot.job.onLost === "resume" && losses.length < mostLosses - 1) {
       ;(run.attemptCauses ??= []).push(Cause.die(loss))
       core.note({ type: "other", change: waitingOf(run) })
@@ -168,23 +165,8 @@ const misfit = (registrar: Registrar, run: Run): SubmitError | undefined => {
 const gone = (id: string): Error => new Error(`job ${JSON.stringify(id)}, which it depends on, is not kept any more`)
 
 /** A loss of an earlier process is read as an error of that name. */
-const isLoss = (defect: unknown): boolean => defect instanceof Error && defect.name === "JobLost"
-
-const descriptionOf = (name: string, form: stored.Form, work: Work): Description => {
-  try {
-    return stored.decode(name, form, work)
-  } catch (error) {
-    return stored.decode(name, form, unreadableInput(work, error as Error))
-  }
-}
-
-const tolerant = (read: () => Cause.Cause<unknown>): Cause.Cause<unknown> => {
-  try {
-    return read()
-  } catch (error) {
-    return Cause.die(error)
-  }
-}
+const tellsOfLoss = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.some((reason) => reason._tag === "Die" && reason.defect instanceof Error && reason.defect.name === "JobLost")
 
 /** What an older version of the task gave, and this one cannot read, stands there unread. */
 const endOf = (run: Run, kept: StoredRun): Job.End<unknown, unknown> => {
@@ -193,8 +175,9 @@ const endOf = (run: Run, kept: StoredRun): Job.End<unknown, unknown> => {
   try {
     const end = decodeEnd(kept.end!, codecs, run.index)
     if (end._tag !== "Failed") return end
-    const lost = end.cause.reasons.some((reason) => reason._tag === "Die" && isLoss(reason.defect))
-    return lost ? new Outcome.Failed(run.info(end.endedAt), Cause.die(new JobLost({ id: run.id, attempt: run.attempts }))) : end
+    return tellsOfLoss(end.cause)
+      ? new Outcome.Failed(run.info(end.endedAt), Cause.die(new JobLost({ id: run.id, attempt: run.attempts })))
+      : end
   } catch (error) {
     const raw = { encode: codecs.success.encode, decode: (json: unknown) => new Unreadable(json, error as Error) }
     const end = decodeEnd(kept.end!, { success: raw, error: raw }, run.index)

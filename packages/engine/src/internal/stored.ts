@@ -6,7 +6,7 @@ import { Description, levels } from "./description.ts"
 import { type Mask, maskOf, words, wordsOf } from "./ends.ts"
 import { afterAny, on, outcome, Place, resolve, result } from "./references.ts"
 import type { BoundGroup } from "./run.ts"
-import type { Work } from "./work.ts"
+import { unreadableInput, type Work } from "./work.ts"
 
 /** Why a job cannot be kept. */
 export class NotStorable extends Error {
@@ -132,17 +132,19 @@ const places = (json: Json): unknown => {
   return Object.fromEntries(Object.entries(marked.plain!).map(([key, value]) => [key, places(value)]))
 }
 
-/** Makes the description again. References are the ids of jobs. `id` is set where the description had one. */
+/** Makes the description again. References are the ids of jobs. `id` is set where the description had one. An input that cannot be read any more is for the job to fail with. */
 export const decode = (name: string, form: Form, work: Work): Description => {
   const { after, createdAt, form: _form, id, input, placed, work: _work, ...options } = form
-  const value =
-    input === undefined
-      ? undefined
-      : placed === true
-        ? places(input)
-        : typeof work.portable === "string"
-          ? input
-          : work.portable.input.decode(input)
+  let readable = work
+  let value: unknown = input
+  if (input !== undefined && placed === true) value = places(input)
+  else if (input !== undefined && typeof work.portable !== "string") {
+    try {
+      value = work.portable.input.decode(input)
+    } catch (error) {
+      readable = unreadableInput(work, error as Error)
+    }
+  }
   const given = {
     ...options,
     ...(id === undefined ? {} : { id }),
@@ -155,7 +157,7 @@ export const decode = (name: string, form: Form, work: Work): Description => {
           })
         })
   }
-  return new Description("a stored job", name, work, value, given, createdAt)
+  return new Description("a stored job", name, readable, value, given, createdAt)
 }
 
 /** The ids of the jobs that a form refers to, in the order of its groups, with the ends that will do. */

@@ -4,6 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Json } from "../JobStore.ts"
+import { textOf } from "./ends.ts"
 import { type AnyTask, asItIs, isTask, ofTask, type Portable, withTrouble, type Work } from "./work.ts"
 
 type Data = { readonly [key: string]: Json }
@@ -19,8 +20,7 @@ export class Works {
 
   /** Loads what is not loaded yet. */
   load(all: ReadonlyArray<Data>): Effect.Effect<void> {
-    const fresh = new Map(all.map((data) => [JSON.stringify(data), data] as const))
-    for (const key of this.found.keys()) fresh.delete(key)
+    const fresh = new Map(all.map((data) => [JSON.stringify(data), data] as const).filter(([key]) => !this.found.has(key)))
     return Effect.forEach(
       fresh,
       ([key, data]) =>
@@ -75,15 +75,6 @@ export class Works {
 
 /** A module that waits for ever must not keep an engine from opening. */
 const patience = Duration.seconds(10)
-
-/** A module may throw anything, also what has no text. */
-const textOf = (error: unknown): string => {
-  try {
-    return error instanceof Error ? error.message : String(error)
-  } catch {
-    return "it throws what cannot be shown"
-  }
-}
 
 /** What is kept of it stays what it was found by. */
 const found = (task: AnyTask, data: Data): Work => {

@@ -4,7 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type { Json } from "../../JobStore.ts"
 import type { Codec } from "../work.ts"
-import { NotEncodable } from "./codecError.ts"
+import { NotDecodable, NotEncodable } from "./codecError.ts"
 import { isJson, jsonOrWords, listOf, numberOf, objectOf, present, textOf, wordsFor } from "./plain.ts"
 
 /** How many errors are kept along the `cause` of an error. */
@@ -111,8 +111,8 @@ export const decode = (json: Json, errors: Codec): Cause.Cause<unknown> => {
 export const decodeAnyway = (json: Json, errors: Codec): Cause.Cause<unknown> => {
   try {
     return decode(json, errors)
-  } catch (error) {
-    return Cause.die(error)
+  } catch (cause) {
+    return Cause.die(new NotDecodable({ json, cause }))
   }
 }
 

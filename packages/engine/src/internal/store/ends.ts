@@ -63,8 +63,8 @@ export const decodeEnd = (json: Json, codecs: Codecs, index: number): Job.End<un
 /** A cause of an earlier attempt. It is not worth the end of the job: an error that cannot be written becomes a defect that says so. */
 export const encodeCause = (cause: Cause.Cause<unknown>, codecs: Codecs): Json => causes.encodeAnyway(cause, codecs.error)
 
-/** Throws a `NotDecodable`. */
-export const decodeCause = (json: Json, codecs: Codecs): Cause.Cause<unknown> => decoding(json, () => causes.decode(json, codecs.error))
+/** Nor is one that cannot be read: that becomes a defect too. */
+export const decodeCause = (json: Json, codecs: Codecs): Cause.Cause<unknown> => causes.decodeAnyway(json, codecs.error)
 
 const decoding = <A>(json: Json, decode: () => A): A => {
   try {
@@ -105,9 +105,7 @@ const infoOf = (fields: JsonObject, codecs: Codecs, index: number): Outcome.Info
     name: name === undefined ? undefined : textOf(name, "name"),
     attempts: numberOf(attempts, "attempts"),
     attemptCauses:
-      attemptCauses === undefined
-        ? undefined
-        : listOf(attemptCauses, "attemptCauses").map((cause) => causes.decodeAnyway(cause, codecs.error)),
+      attemptCauses === undefined ? undefined : listOf(attemptCauses, "attemptCauses").map((cause) => decodeCause(cause, codecs)),
     abandoned: abandoned === true,
     stamp: { origin: { at: numberOf(at, "times.at") }, queued: micros(queued), started: micros(started), ended: micros(ended) }
   }
