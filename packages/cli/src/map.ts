@@ -14,7 +14,6 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { existsSync } from "node:fs"
 import { isatty } from "node:tty"
 import { pathToFileURL } from "node:url"
 import type { Split } from "./commandLine.ts"
@@ -28,11 +27,10 @@ import * as sink from "./sink.ts"
 import * as sizes from "./sizes.ts"
 import * as sources from "./sources.ts"
 import { nearest } from "./suggest.ts"
+import { type AnyTask, bootOf, isTask, load } from "./taskModule.ts"
 
 /** A line that is no JSON, or that the function does not take. Nothing was run for it. */
 class BadInput extends Schema.TaggedError<BadInput>()("BadInput", { message: Schema.String }) {}
-
-type AnyTask = Task.Task<unknown, unknown, unknown>
 
 /** What becomes of one line. */
 interface Row {
@@ -68,7 +66,7 @@ export const map = (split: Split) =>
     const given = yield* Effect.try({ try: () => read(split), catch: (error) => error as UsageError })
     if (split.groups.length + (given.file === undefined ? 0 : 1) > 1)
       return yield* new UsageError({ message: "one source of lines is expected, and several are named" })
-    const task = yield* load(split)
+    const task = yield* taskOf(split)
     const reading = new AbortController()
     const stop = yield* Deferred.make<void>()
     const bad: Array<InputError> = []
@@ -179,19 +177,11 @@ const printAside = Effect.acquireRelease(
 
 const stream = (source: sources.Source) => Stream.fromAsyncIterable(source.inputs, (error) => error as InputError)
 
-const layerOf = (flavour: "worker" | "process", size: number) => {
-  // A bundle has what workers start with beside itself.
-  const boot = import.meta.url.endsWith(".ts")
-    ? {}
-    : { boot: new URL(`./boot/${flavour === "worker" ? "thread" : "process"}.js`, import.meta.url) }
-  return flavour === "worker" ? Workers.layer({ size, ...boot }) : Processes.layer({ size, stdout: "stderr", ...boot })
-}
-
-/** By what it shows, since it comes from the module's own copy of its class. */
-const isTask = (value: unknown): value is AnyTask => typeof value === "function" && "definition" in value && "json" in value
+const layerOf = (flavour: "worker" | "process", size: number) =>
+  flavour === "worker" ? Workers.layer({ size, ...bootOf("thread") }) : Processes.layer({ size, stdout: "stderr", ...bootOf("process") })
 
 /** Finds what `./tasks.ts#name` names: a Task, or a plain function, which is made one. */
-const load = (split: Split): Effect.Effect<AnyTask, UsageError> =>
+const taskOf = (split: Split): Effect.Effect<AnyTask, UsageError> =>
   Effect.gen(function* () {
     const [target, ...more] = split.command
     const expected = "say which function, as in: skein map ./tasks.ts#resize"
@@ -201,16 +191,15 @@ const load = (split: Split): Effect.Effect<AnyTask, UsageError> =>
     if (hash === -1) return yield* new UsageError({ message: `${JSON.stringify(target)} names no function; ${expected}` })
     const path = target.slice(0, hash)
     const name = target.slice(hash + 1)
-    if (!existsSync(path)) return yield* new UsageError({ message: `there is no file ${JSON.stringify(path)}` })
-    const url = pathToFileURL(path)
-    const module = yield* Effect.tryPromise({
-      try: () => import(url.href) as Promise<Readonly<Record<string, unknown>>>,
-      catch: (error) => new UsageError({ message: `${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}` })
-    })
+    const module = yield* load(path)
     const value = module[name]
     if (isTask(value)) return value
     if (typeof value === "function")
-      return Task.make(name, { handler: { module: url, export: name }, payload: Schema.Json, success: Schema.Json }) as AnyTask
+      return Task.make(name, {
+        handler: { module: pathToFileURL(path), export: name },
+        payload: Schema.Json,
+        success: Schema.Json
+      }) as AnyTask
     const functions = Object.keys(module).filter((key) => typeof module[key] === "function")
     const meant = nearest(name, functions)
     const hint = meant === undefined ? `it has ${functions.join(", ") || "none"}` : `did you mean ${path}#${meant}?`

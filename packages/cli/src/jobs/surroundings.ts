@@ -5,17 +5,15 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
+import { bootOf } from "../taskModule.ts"
 import type { LiveView } from "./liveView.ts"
 
 /** Where functions may run. Nothing is started before the first of them. */
-export const flavours = (): Readonly<Record<"worker" | "process", Layer.Layer<never>>> => {
-  // A bundle has what workers start with beside itself.
-  const boot = (name: string) => (import.meta.url.endsWith(".ts") ? {} : { boot: new URL(`./boot/${name}.js`, import.meta.url) })
-  return {
-    worker: Workers.layer(boot("thread")),
-    process: Processes.layer({ stdout: "stderr", ...boot("process") })
-  } as never
-}
+export const flavours = (): Readonly<Record<"worker" | "process", Layer.Layer<never>>> =>
+  ({
+    worker: Workers.layer(bootOf("thread")),
+    process: Processes.layer({ stdout: "stderr", ...bootOf("process") })
+  }) as never
 
 /** What functions of this process and its threads print goes to standard error, above the table: standard output is for answers. */
 export const printAside = (view: LiveView): Effect.Effect<void, never, Scope.Scope> =>
